@@ -1,0 +1,61 @@
+/*
+ * A UDP socket read in batches (recvmmsg), with an exact count of what the
+ * kernel dropped for want of room (SO_RXQ_OVFL).
+ *
+ * Thread rule: the loop's thread; udp_drops any thread.
+ */
+#ifndef LOOP_UDP_H
+#define LOOP_UDP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+#include "loop/loop.h"
+
+struct udp_socket;
+
+struct udp_opts {
+	const char	*what;		/* who listens, for messages */
+	const char	*host;		/* as in listen_opts, but one address:
+					   of a name the first that binds */
+	uint16_t	 port;
+	size_t		 rcvbuf;	/* SO_RCVBUF; 0: 4 MiB. Said once when
+					   the kernel gives less */
+	size_t		 max_datagram;	/* 0: 65536; longer ones are cut */
+};
+
+struct udp_datagram {
+	struct slice	 data;
+	bool		 cut;		/* it was longer than max_datagram */
+	const struct sockaddr *peer;
+	socklen_t	 peer_len;
+};
+
+/* 1..64 datagrams of one wakeup, in order; valid during the call. */
+typedef void udp_batch_fn(struct udp_socket *, const struct udp_datagram *,
+	    size_t n, void *ctx);
+
+/* A port in use is named as by listener_tcp. */
+struct udp_socket *udp_open(struct loop *, const struct udp_opts *,
+		    udp_batch_fn *, void *ctx, struct err *e);
+/* NULL is fine.  Allowed inside the callback. */
+void		 udp_close(struct udp_socket *);
+uint16_t	 udp_port(const struct udp_socket *);
+const char	*udp_name(const struct udp_socket *);
+/*
+ * Datagrams the kernel dropped on this socket since udp_open.  Known with the
+ * next datagram that arrives; udp_close and this ask the kernel
+ * (SO_MEMINFO), so it is exact at any time.
+ */
+uint64_t	 udp_drops(struct udp_socket *);
+/* Not reading (the kernel drops and counts once its buffer is full). */
+void		 udp_pause(struct udp_socket *);
+void		 udp_resume(struct udp_socket *);
+/* "192.0.2.1:514" of a peer; buf of at least 64. Returns buf. */
+const char	*udp_peer(char *buf, size_t, const struct udp_datagram *);
+
+#endif
