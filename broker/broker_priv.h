@@ -1,0 +1,269 @@
+/*
+ * What the files of the broker share: the broker and its loops, a request's
+ * way, and the table of handlers.  topic.h and partition.h have the rest.
+ *
+ * A request is read on its connection's loop, decoded, and given to the
+ * handler of its API:
+ *
+ *	void
+ *	handle_heartbeat(struct request *r)
+ *	{
+ *		const struct heartbeat_request *in = r->in;
+ *
+ *		request_move(r, group_loop(r->broker, in->group_id), on_owner);
+ *	}
+ *
+ * The handler, or whoever it gave the request to, calls exactly one of
+ * request_reply, request_silent and request_close, now or later.  Answers
+ * leave in the order of the requests, whatever the order of these calls;
+ * requests of one connection are handed out in order, the next one without
+ * waiting for the answer to the earlier.
+ *
+ * Thread rule: a request belongs to one thread at a time: the loop it was read
+ * on, then whoever it was handed to (request_move, a sync_wait, a mutex-guarded
+ * list).  Its arena and its decoded body go with it and live until the answer.
+ * A request outlives its connection; the answer then goes nowhere.
+ */
+#ifndef BROKER_BROKER_PRIV_H
+#define BROKER_BROKER_PRIV_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/conf.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/metric.h"
+#include "base/random.h"
+#include "base/slice.h"
+#include "base/thread.h"
+#include "broker/broker.h"
+#include "loop/loop.h"
+
+#define BROKER_MAX_LOOPS	64
+#define BROKER_MAX_API		128
+
+struct broker_conn;
+struct catalogue;
+struct checkpoint;
+struct flusher;
+struct groups;
+struct keeper;
+struct listener;
+struct partition;
+struct producer_ids;
+struct topic;
+
+/* What broker_settings fills: see settings.c for the keys. */
+struct broker_config {
+	char		*listen;
+	char		*advertised;
+	char		*dir;
+	bool		 allow_insecure;
+	int64_t		 node_id;
+	int64_t		 loops;			/* 0: one per core, at most 4 */
+	int64_t		 max_connections;
+	int64_t		 idle_ms;
+	uint64_t	 max_request;		/* socket.request.max.bytes */
+	uint64_t	 inflight_bytes;	/* per connection */
+	int64_t		 inflight_requests;	/* per connection */
+	uint64_t	 fetch_max;
+	uint64_t	 dir_max;		/* 0: derived from the disk */
+
+	/* Topics: defaults of the keys in topic_config.h. */
+	int64_t		 num_partitions;
+	int64_t		 max_partitions;	/* of all topics together */
+	bool		 auto_create;
+	bool		 delete_enable;
+	bool		 any_replication;	/* accept any factor, store one */
+	uint64_t	 max_message;
+	int64_t		 retention_ms;
+	int64_t		 retention_minutes;
+	int64_t		 retention_hours;
+	int64_t		 retention_bytes;
+	int64_t		 retention_check_ms;
+	uint64_t	 segment_bytes;
+	int64_t		 roll_ms;
+	int64_t		 roll_hours;
+	uint64_t	 index_interval;
+	struct setting_list cleanup_policy;
+	char		*compression;
+	int		 timestamp_type;	/* 0 CreateTime, 1 LogAppendTime */
+	int64_t		 timestamp_before_ms;
+	int64_t		 timestamp_after_ms;
+	int64_t		 flush_messages;
+	int64_t		 flush_ms;
+
+	/* Groups and producers. */
+	int64_t		 offsets_partitions;
+	uint64_t	 offsets_segment_bytes;
+	int64_t		 offsets_retention_min;	/* minutes */
+	int64_t		 offsets_check_ms;
+	int64_t		 offset_metadata_max;
+	int64_t		 group_initial_delay_ms;
+	int64_t		 group_min_session_ms;
+	int64_t		 group_max_session_ms;
+	int64_t		 group_max_size;	/* members of a group */
+	int64_t		 max_groups;
+	int64_t		 producer_expiry_ms;
+	int64_t		 max_producers;		/* per partition */
+};
+
+struct broker_metrics {		/* any thread: metric_add_shared */
+	metric_t	requests;
+	metric_t	request_errors;		/* connections closed for one */
+	metric_t	connections;		/* now */
+	metric_t	connections_total;
+	metric_t	bytes_in;		/* of record batches */
+	metric_t	bytes_out;
+	metric_t	records_in;
+	metric_t	batches_in;
+	metric_t	duplicates;		/* batches sent again */
+	metric_t	produce_errors;		/* partitions refused */
+	metric_t	topics;
+	metric_t	partitions;
+	metric_t	log_bytes;
+	metric_t	unsynced_bytes;
+	metric_t	syncs;
+	metric_t	sync_ns;
+	metric_t	sync_ns_max;
+	metric_t	retained_bytes;		/* deleted by retention */
+	metric_t	capped_bytes;		/* deleted by dir.max.bytes */
+	metric_t	quarantined_bytes;
+	metric_t	groups;
+	metric_t	members;
+	metric_t	rebalances;
+	metric_t	offset_commits;
+};
+
+struct broker_loop {		/* owner: its thread, once it runs */
+	struct broker		*broker;
+	struct loop		*loop;
+	struct thread		 thread;
+	unsigned		 index;
+	struct broker_conn	*conns;		/* all of this loop */
+};
+
+struct broker {			/* const after start but what says otherwise */
+	struct broker_config	 cfg;
+	const struct fs		*fs;
+	int			 dirfd;
+	int			 lockfd;
+	char			*dir;
+	char			*address;	/* advertised host:port */
+	char			*host;		/* advertised */
+	int32_t			 port;
+	int32_t			 node_id;
+	struct uuid		 cluster_id;
+	char			 cluster[23];	/* the same as text */
+	int32_t			 leader_epoch;	/* of this start */
+	uint64_t		 dir_max;
+	struct broker_loop	*loops;
+	unsigned		 nloops;
+	struct listener		*listener;	/* owner: loops[0] */
+	struct catalogue	*catalogue;	/* topics; own mutex */
+	struct flusher		*flusher;
+	struct keeper		*keeper;	/* retention and checkpoint */
+	struct checkpoint	*checkpoint;
+	struct groups		*groups;	/* groups.c */
+	struct producer_ids	*producer_ids;	/* producer_ids.c */
+	atomic_bool		 stopping;
+	/* No room for records of clients; the reserve is for the rest. */
+	atomic_bool		 disk_full;
+	atomic_size_t		 inflight;	/* bytes of requests held */
+	struct broker_metrics	 m;
+	struct metric_object	 metric_objects[1];
+};
+
+struct request;
+typedef void request_handler(struct request *);
+
+struct request {		/* owner: see the thread rule above */
+	struct broker		*broker;
+	struct broker_loop	*home;		/* the connection's */
+	struct broker_conn	*conn;		/* home's thread only; NULL when
+						   the connection is gone */
+	int16_t			 api;
+	int16_t			 version;
+	int32_t			 correlation;
+	struct slice		 client_id;	/* p NULL: none */
+	struct slice		 body;		/* undecoded */
+	void			*in;		/* the struct of messages.def,
+						   e.g. heartbeat_request; NULL
+						   for a raw handler */
+	struct arena		 arena;
+	const char		*peer;		/* host, valid with the request */
+	/* For whoever owns the request: a place in its list, and a pointer. */
+	struct request		*next;
+	void			*data;
+
+	/* private to server.c */
+	struct buf		*frame;
+	size_t			 charge;
+	struct loop_task	 task;
+	request_handler		*moved;
+	struct request		*queue_next;
+	enum { REQUEST_OPEN, REQUEST_ANSWERED, REQUEST_SILENT,
+	    REQUEST_CLOSES }	 state;
+	struct answer		*answer;
+};
+
+/*
+ * Encodes body (the response struct of r's API, any memory) at r's version and
+ * gives the request back.  Any thread; body and what it points to are not used
+ * after the call, r is gone.
+ */
+void	request_reply(struct request *, const void *body);
+/* No answer at all (Produce with acks=0). */
+void	request_silent(struct request *);
+/* Closes the connection once the earlier answers are out: a malformed request,
+ * or acks=0 that failed.  why is for the log, limited in rate; NULL: say
+ * nothing. */
+void	request_close(struct request *, const char *why);
+/*
+ * Runs fn(r) on that loop: in this call when it is the caller's own, else
+ * posted.  r belongs to that loop's thread from then on.
+ */
+void	request_move(struct request *, struct broker_loop *to,
+	    request_handler *fn);
+/* Zeroed memory that lives as long as the request.  The arena is bounded by
+ * the size of the request; what an answer needs beyond that is in here, too.
+ * Never NULL. */
+void	*request_alloc(struct request *, size_t n);
+
+/* The loop that owns the thing with this hash. */
+struct broker_loop *broker_loop_of(struct broker *, uint32_t hash);
+/* The caller's loop; CHECK that it is one of this broker's. */
+bool	broker_on_loop(const struct broker_loop *);
+
+/*
+ * One row per API that is served: broker/handlers.def, HANDLER(name) for
+ * handle_name(), name as in kafka/apis.def; RAW_HANDLER when it reads r->body
+ * itself.  ApiVersions is answered from it.
+ */
+#define HANDLER(name)		request_handler handle_##name;
+#define RAW_HANDLER(name)	request_handler handle_##name;
+#include "broker/handlers.def"
+#undef HANDLER
+#undef RAW_HANDLER
+
+/*
+ * groups.c and producer_ids.c, called by broker_start and broker_stop.  start
+ * comes before the loops run and after the catalogue is there; stop when no
+ * new request comes any more and the loops still run: parked requests are
+ * answered or closed before it returns, timers disarmed on their loops, and
+ * state that can be saved is in the log (it is synced after).
+ */
+int	groups_start(struct broker *, struct err *);
+void	groups_stop(struct broker *);
+/* The loops have ended: free everything.  NULL fields are fine. */
+void	groups_free(struct broker *);
+int	producer_ids_start(struct broker *, struct err *);
+void	producer_ids_free(struct broker *);
+/* A topic was deleted, durably: drop its committed offsets.  Any thread. */
+void	groups_topic_deleted(struct broker *, const char *name);
+
+#endif
