@@ -8,7 +8,7 @@
  *	void
  *	handle_heartbeat(struct request *r)
  *	{
- *		const struct heartbeat_request *in = r->in;
+ *		const struct km_heartbeat_request *in = r->in;
  *
  *		request_move(r, group_loop(r->broker, in->group_id), on_owner);
  *	}
@@ -191,8 +191,8 @@ struct request {		/* owner: see the thread rule above */
 	int32_t			 correlation;
 	struct slice		 client_id;	/* p NULL: none */
 	struct slice		 body;		/* undecoded */
-	void			*in;		/* the struct of messages.def,
-						   e.g. heartbeat_request; NULL
+	void			*in;		/* decoded: struct km_..., e.g.
+						   km_heartbeat_request; NULL
 						   for a raw handler */
 	struct arena		 arena;
 	const char		*peer;		/* host, valid with the request */
@@ -240,12 +240,12 @@ struct broker_loop *broker_loop_of(struct broker *, uint32_t hash);
 bool	broker_on_loop(const struct broker_loop *);
 
 /*
- * One row per API that is served: broker/handlers.def, HANDLER(name) for
- * handle_name(), name as in kafka/apis.def; RAW_HANDLER when it reads r->body
- * itself.  ApiVersions is answered from it.
+ * One row per API that is served: broker/handlers.def, HANDLER(Name, name) for
+ * handle_name(), names as in kafka/apis.def; RAW_HANDLER when it reads r->body
+ * itself (r->in is NULL).  ApiVersions is answered from it.
  */
-#define HANDLER(name)		request_handler handle_##name;
-#define RAW_HANDLER(name)	request_handler handle_##name;
+#define HANDLER(Name, name)	request_handler handle_##name;
+#define RAW_HANDLER(Name, name)	request_handler handle_##name;
 #include "broker/handlers.def"
 #undef HANDLER
 #undef RAW_HANDLER
