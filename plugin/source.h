@@ -38,11 +38,12 @@ struct source_ops {
 	/* Settings agree with each other; no side effects. */
 	int	(*check)(struct source *, struct err *);
 	/*
-	 * Acquires; may emit from now on.  from: where its required durable
-	 * channels stand (the smallest of them), NULL when there is no durable
-	 * channel; the source then keeps positions itself and moves them on
-	 * delivered() only.  An empty cursor means: a durable channel is there
-	 * and has seen nothing of this source yet.
+	 * Acquires; may emit from now on.  from: where its required channels
+	 * stand (the smallest of them) when all of them are durable; NULL
+	 * otherwise: the source then keeps positions itself and moves them on
+	 * delivered() only, and a durable channel beside a memory one leaves
+	 * out what it holds already.  An empty cursor means: the channels are
+	 * durable and have seen nothing of this source yet.
 	 */
 	int	(*start)(struct source *, const struct cursor *from,
 		    struct err *);
@@ -51,8 +52,8 @@ struct source_ops {
 	/* Every required sink has committed what this cursor covers (only the
 	 * entries that moved). */
 	void	(*delivered)(struct source *, const struct cursor *upto);
-	/* No emit after the completion; batches on their way are finished by
-	 * the host. */
+	/* No emit after the completion.  Batches on their way are finished by
+	 * the host: delivered() may still come until free(). */
 	void	(*stop)(struct source *, struct completion *);
 	void	(*free)(struct source *);
 	/* Shows its files; on its loop.  NULL: one row by the host. */

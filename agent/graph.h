@@ -1,0 +1,52 @@
+/*
+ * The components of one agent as instances, joined, and their life: built and
+ * checked whole from the configuration, started from the sinks to the sources,
+ * stopped from the sources to the sinks.
+ *
+ *	g = graph_new(cfg, &env, loops, n, &problems);	touches nothing
+ *	graph_start(g, e);
+ *	graph_stop(g);
+ *	graph_free(g);
+ *
+ * Thread rule: the main thread; the loops run meanwhile in theirs, from before
+ * graph_new until after graph_free.
+ */
+#ifndef AGENT_GRAPH_H
+#define AGENT_GRAPH_H
+
+#include <jansson.h>
+
+#include "agent/config.h"
+#include "base/metric.h"
+#include "plugin/plugin.h"
+
+struct graph;
+
+/*
+ * Instances of everything in cfg, settings filled, checked, unknown keys
+ * reported; NULL when problems has errors.  cfg, env and loops outlive it.
+ * loops may be NULL when it is never started (leat check).
+ */
+struct graph	*graph_new(const struct agent_config *, const struct plugin_env *,
+		    struct loop *const *loops, size_t nloops,
+		    struct conf_problems *);
+/* Not started, or stopped; the loops still run. NULL is fine. */
+void		 graph_free(struct graph *);
+
+/* Opens channels, starts sinks with their runners, then sources.  On an error
+ * what was started is stopped again; the message names the component. */
+int		 graph_start(struct graph *, struct err *e);
+/*
+ * Stops the sources, lets memory channels run empty for at most drain_ms,
+ * stops the sinks, closes the channels (durable ones keep what they hold).
+ */
+void		 graph_stop(struct graph *, int64_t drain_ms);
+
+/* Adds the components' metrics as Prometheus text objects: the array is the
+ * graph's, valid until it changes. */
+size_t		 graph_metrics(struct graph *, const struct metric_object **);
+/* What `leat where` shows: {"sources": [...], "channels": [...],
+ * "sinks": [...]}; the caller's reference. */
+json_t		*graph_where(struct graph *);
+
+#endif
