@@ -26,7 +26,7 @@ void	*arena_alloc(struct arena *, size_t n);
 void	*arena_zalloc(struct arena *, size_t n);
 /* Copies; the copy is NUL-terminated (the NUL is not in len). p NULL at limit. */
 struct slice arena_copy(struct arena *, struct slice);
-/* Forgets all, keeps the first chunk for the next round. */
+/* Forgets all, keeps one chunk of moderate size for the next round. */
 void	 arena_reset(struct arena *);
 void	 arena_fini(struct arena *);
 

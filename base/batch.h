@@ -30,6 +30,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/cursor.h"
 #include "base/slice.h"
 
@@ -44,7 +45,9 @@ struct record {
 	struct slice	 body;
 	struct header	*headers;	/* its own; NULL when none */
 	uint32_t	 nheaders;
-	uint32_t	 flags;
+	uint16_t	 flags;
+	uint16_t	 shift;		/* private: room at headers as a power of
+					   two; 0: not batch.c's array */
 	uint64_t	 end;		/* origin: offset just behind it in its
 					   file; 0 when it has no origin */
 };
@@ -75,6 +78,7 @@ struct batch {
 	struct buf	**bufs;
 	uint32_t	 nbufs, capbufs;
 	struct batch	*parent;	/* a child keeps its parent's bytes */
+	bool		 plain;		/* of a sealed one */
 };
 
 struct batch	*batch_new(void);
@@ -85,16 +89,30 @@ void		 batch_unref(struct batch *);		/* NULL is fine */
  * twice in a row counts once. */
 void		 batch_hold(struct batch *, struct buf *b);
 
-/* The body must lie in a held buffer or in the batch's arena.  The pointer
- * is valid until the next batch_add. */
-struct record	*batch_add(struct batch *, struct slice body);
+/* Room for n more records in all, for who knows how many come. */
+void		 batch_reserve(struct batch *, uint32_t n);
 
-/* Copies the bytes into the batch. */
+/* The body must lie in a held buffer or in the batch's arena.  The pointer
+ * is valid until the next batch_add.  Inline: it runs once per line. */
+static inline struct record *
+batch_add(struct batch *b, struct slice body)
+{
+	struct record *r;
+
+	CHECK(!b->sealed);
+	if (__builtin_expect(b->n == b->cap, 0))
+		batch_reserve(b, 1);
+	r = &b->records[b->n++];
+	*r = (struct record){ .body = body };
+	return (r);
+}
+
+/* Copies the bytes into the batch; NUL-terminated, p is never NULL. */
 struct slice	 batch_copy(struct batch *, struct slice);
 
 /*
- * Sets a header on one record, or on all with r == NULL.  Copies name and
- * value.  With replace false a header that is already there stays.
+ * Sets a header on one record, or on all with r == NULL: on those there are
+ * and on those still to be added.  Copies name and value.  With replace false a header that is already there stays.
  */
 void		 batch_set(struct batch *, struct record *r, struct slice name,
 		    struct slice value, bool replace);

@@ -82,9 +82,9 @@ int	fs_stamp(const struct fs *, int dirfd, const char *kind, int version,
 int	fs_space(int dirfd, uint64_t *avail, uint64_t *total, struct err *);
 
 /*
- * A small durable value in two slots (reliability.md: two alternating slots
- * with generation and CRC): write() goes to the older slot and syncs, read
- * takes the newest valid one.  size is fixed at open, at most 4000.
+ * A small durable value in two alternating slots with generation and CRC:
+ * write() goes to the older slot and syncs, open takes the newest valid one.
+ * size is fixed at open, 1 to 4000 bytes; an all-new file has no value.
  */
 struct fs_slots {
 	const struct fs	*fs;
@@ -92,11 +92,14 @@ struct fs_slots {
 	uint32_t	 size;
 	uint64_t	 generation;
 };
-/* Opens or creates name (and syncs dirfd). *found: a valid value was read into
- * value; both slots bad in a file with content: ERR_CORRUPT. */
+/* Opens or creates name (and syncs file and dirfd). *found: a valid value was
+ * read into value, and is durable.  Both slots bad in a file with content, or
+ * a value of another size: ERR_CORRUPT. */
 int	fs_slots_open(struct fs_slots *, const struct fs *, int dirfd,
 	    const char *name, void *value, uint32_t size, bool *found,
 	    struct err *);
+/* On an error the older value is still there; it may have been the sync that
+ * failed, so it is one for fatal_disk(). */
 int	fs_slots_write(struct fs_slots *, const void *value, struct err *);
 void	fs_slots_close(struct fs_slots *);
 

@@ -6,7 +6,8 @@
  * (no time stamp when stderr is the journal: JOURNAL_STREAM is set).  Lower
  * case, no full stop, key=value behind the sentence.  State changes are info
  * and said once.  What can repeat is limited per call site: after 10 lines in
- * a minute the rest is counted and said in one line.  Record bodies never
+ * a minute the rest is counted and said in one line, with the next line logged
+ * from anywhere after that minute (debug is not limited).  Record bodies never
  * above debug.  Control bytes in arguments are written as \xNN.
  * Any thread; a line is one write(2).
  */
@@ -21,8 +22,13 @@
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 struct log_site {		/* one per call site, static, zero */
-	_Atomic int64_t	window;
-	atomic_uint	count;
+	_Atomic int64_t	 window;	/* when its minute began */
+	atomic_uint	 count;		/* lines since then */
+	/* while it is over its limit, under log.c's lock: */
+	bool		 listed;
+	enum log_level	 level;
+	const char	*fmt;
+	struct log_site	*next;
 };
 
 extern enum log_level log_max;	/* set once in main; LOG_INFO at first */
@@ -45,7 +51,8 @@ void	log_line(struct log_site *, enum log_level, const char *who,
 /* "error", "warn", "info", "debug" to a level; false if it is none. */
 bool	log_level_parse(const char *, enum log_level *);
 
-/* Tests: lines go to fn instead of stderr; NULL restores. */
+/* Tests: lines go to fn instead of stderr, without time stamp and newline;
+ * NULL restores. */
 void	log_set_sink(void (*fn)(enum log_level, const char *line, void *),
 	    void *ctx);
 
