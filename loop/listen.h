@@ -68,9 +68,11 @@ unsigned	 listener_conns(const struct listener *);	/* places taken */
 void		 listener_pause(struct listener *);
 void		 listener_resume(struct listener *);
 /*
- * Closes the sockets: no accepted() after it returns (descriptors on their
- * way to other loops are closed there).  The memory lives on until the last
- * place was given back.  NULL is fine.
+ * Closes the sockets: no accepted() on this loop any more.  On loops dealt to
+ * one may be running now; what comes after, on the way still, is closed there,
+ * so a loop_call to each of them after this is a barrier.  The memory lives on
+ * until the last place was given back; so must the listener's loop.  NULL is
+ * fine.
  */
 void		 listener_free(struct listener *);
 

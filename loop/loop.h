@@ -19,15 +19,19 @@
 
 struct loop;
 
-/* name is for the thread and messages; copied. */
+/* name is for messages; copied.  SIGPIPE is ignored in the whole process from
+ * here on, unless it has a handler. */
 struct loop	*loop_new(const char *name, struct err *e);
 /* Runs until loop_stop, in this thread, which becomes the owner. */
 void		 loop_run(struct loop *);
 /* Any thread; loop_run returns after the tasks already posted have run. */
 void		 loop_stop(struct loop *);
+/* After loop_run has returned; runs the tasks that came since.  NULL is
+ * fine. */
 void		 loop_free(struct loop *);
 const char	*loop_name(const struct loop *);
-/* CHECK that the caller is the loop's thread. */
+/* CHECK that the caller is the loop's thread; after loop_run has returned,
+ * any thread may take the loop's things down. */
 void		 loop_assert(const struct loop *);
 /* The loop's time: monotonic, cached for the round. */
 int64_t		 loop_now_ns(const struct loop *);
@@ -43,7 +47,8 @@ struct loop_task {
 	bool			 queued;
 };
 void		 loop_post(struct loop *, struct loop_task *);
-/* Posts and waits until it ran; not from the loop's own thread. */
+/* Posts and waits until it ran; not from the loop's own thread, and only
+ * while the loop runs or will run. */
 void		 loop_call(struct loop *, void (*fn)(void *), void *arg);
 
 /* A timer; zeroed memory is an unarmed one. */

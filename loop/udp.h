@@ -1,8 +1,8 @@
 /*
  * A UDP socket read in batches (recvmmsg), with an exact count of what the
- * kernel dropped for want of room (SO_RXQ_OVFL).
+ * kernel dropped for want of room.
  *
- * Thread rule: the loop's thread; udp_drops any thread.
+ * Thread rule: the loop's thread.
  */
 #ifndef LOOP_UDP_H
 #define LOOP_UDP_H
@@ -20,8 +20,7 @@ struct udp_socket;
 
 struct udp_opts {
 	const char	*what;		/* who listens, for messages */
-	const char	*host;		/* as in listen_opts, but one address:
-					   of a name the first that binds */
+	const char	*host;		/* as in listen_opts */
 	uint16_t	 port;
 	size_t		 rcvbuf;	/* SO_RCVBUF; 0: 4 MiB. Said once when
 					   the kernel gives less */
@@ -35,7 +34,7 @@ struct udp_datagram {
 	socklen_t	 peer_len;
 };
 
-/* 1..64 datagrams of one wakeup, in order; valid during the call. */
+/* 1..64 datagrams of one address, in order; valid during the call. */
 typedef void udp_batch_fn(struct udp_socket *, const struct udp_datagram *,
 	    size_t n, void *ctx);
 
@@ -47,9 +46,9 @@ void		 udp_close(struct udp_socket *);
 uint16_t	 udp_port(const struct udp_socket *);
 const char	*udp_name(const struct udp_socket *);
 /*
- * Datagrams the kernel dropped on this socket since udp_open.  Known with the
- * next datagram that arrives; udp_close and this ask the kernel
- * (SO_MEMINFO), so it is exact at any time.
+ * Datagrams that came since udp_open and the kernel dropped.  It is asked
+ * (SO_MEMINFO), so the number is exact at any time, not only after the next
+ * datagram.
  */
 uint64_t	 udp_drops(struct udp_socket *);
 /* Not reading (the kernel drops and counts once its buffer is full). */
