@@ -15,24 +15,44 @@
 #include "base/err.h"
 #include "base/slice.h"
 
+struct map;
+
+/* A configuration file is refused above this size. */
+#define CONF_FILE_MAX	(16 * 1024 * 1024)
+/* Parts of a key; the last one takes the rest, dots and all.  So the tree is
+ * never deep, whatever the file says. */
+#define CONF_DEPTH_MAX	32
+/* Longest dotted key that messages show in full. */
+#define CONF_KEY_SIZE	256
+
 struct conf {
 	char		*name;		/* one part of the key */
 	char		*value;		/* NULL: only children */
-	const char	*file;		/* of the value, or of the first child */
+	const char	*file;		/* of the value, or of the first child;
+					   the tree's own copy */
 	int		 line;
 	bool		 used;
+	bool		 mapping;	/* a mapping of a YAML file: its
+					   children are its list */
+	unsigned char	 mark;		/* conf_substitute's */
 	struct conf	*parent, *children, *next;
+	struct conf	*last;		/* child */
+	struct map	*index;		/* children by name, when many */
 };
 
-/* All problems of a load, in order; printed together at the end. */
+/*
+ * All problems of a load; printed together at the end.  Texts are made
+ * printable when they are added.  Beyond a thousand they are only counted.
+ */
 struct conf_problems {
 	struct conf_problem {
-		char	*file;
-		int	 line;
+		char	*file;		/* NULL: of no file */
+		int	 line;		/* 0: of the whole file */
 		bool	 warning;
 		char	*text;		/* reason, and the fix */
 	}	*v;
 	size_t	 n, cap, errors;
+	size_t	 dropped;		/* not kept */
 };
 
 void	conf_error(struct conf_problems *, const struct conf *where,
@@ -41,17 +61,23 @@ void	conf_error_at(struct conf_problems *, const char *file, int line,
 	    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void	conf_warn(struct conf_problems *, const struct conf *where,
 	    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* "file:12: error: text" per line, sorted by file and line. */
+void	conf_warn_at(struct conf_problems *, const char *file, int line,
+	    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* "file:12: error: text" per line, sorted by file and line, what was reported
+ * first first; then those of no file. */
 void	conf_problems_print(const struct conf_problems *, int fd);
 void	conf_problems_fini(struct conf_problems *);
 
 struct conf *conf_new(void);			/* an empty root */
-void	conf_free(struct conf *);
+void	conf_free(struct conf *root);		/* NULL is fine */
 
 /* Sets a dotted key; a later value replaces the earlier one (Flume: last one
  * wins).  Returns the node. */
 struct conf *conf_set(struct conf *root, const char *key, const char *value,
 	    const char *file, int line);
+/* The same without a value: the node is made when it is not there. */
+struct conf *conf_node(struct conf *root, const char *key, const char *file,
+	    int line);
 /* A child, or a dotted path below; NULL when absent.  Does not mark. */
 struct conf *conf_find(const struct conf *, const char *path);
 /* The value there, marked used; NULL when absent. */
@@ -60,7 +86,10 @@ const char *conf_get(struct conf *, const char *path);
 void	conf_use_all(struct conf *);
 /* The dotted key from the root, in buf. */
 const char *conf_key(const struct conf *, char *buf, size_t size);
-/* Calls fn for each node with a value that nobody used, in file order. */
+/* The next node below top after node in the tree's order, NULL at the end;
+ * start with top itself.  Nothing may be added meanwhile. */
+struct conf *conf_next(const struct conf *top, const struct conf *node);
+/* Calls fn for each node with a value that nobody used, in the tree's order. */
 void	conf_walk_unused(struct conf *, void (*fn)(struct conf *, void *),
 	    void *ctx);
 
@@ -69,27 +98,38 @@ void	conf_walk_unused(struct conf *, void (*fn)(struct conf *, void *),
  * Errors go to problems with their line; what could be read is in root.
  * Total on any input.
  *
- * properties: java.util.Properties to the letter, as Flume reads it: UTF-8 or
- * \uXXXX, values trimmed, empty value: warning and ignored.
+ * Common to all: text is UTF-8, with or without a byte order mark; values are
+ * trimmed; an empty value takes the key away, with a warning; a key that is
+ * set twice in one file gets a warning, and the last one holds; a NUL is an
+ * error, as is a file above CONF_FILE_MAX.
+ *
+ * properties: java.util.Properties to the letter, as Flume reads it, \uXXXX
+ * included.  Bytes that are not UTF-8 are read as Latin-1, with a warning.
  */
 void	conf_read_properties(struct conf *root, struct slice text,
 	    const char *file, struct conf_problems *);
 /* YAML 1.1 through libyaml: mappings nest, sequences of scalars become one
- * blank-separated value (Flume's lists), scalars are text. */
+ * blank-separated value (Flume's lists), scalars are text, keys may hold
+ * dots.  Aliases and a second document are refused. */
 void	conf_read_yaml(struct conf *root, struct slice text, const char *file,
 	    struct conf_problems *);
 /* INI through inih: [profile prod] key = v becomes profile.prod.key, with
- * dots in the key kept as nesting. */
+ * dots in the key kept as nesting.  What inih would cut or join in silence
+ * (lines over 190 bytes, indented lines) is an error. */
 void	conf_read_ini(struct conf *root, struct slice text, const char *file,
 	    struct conf_problems *);
-/* Picks the reader by the name's end (.yaml, .yml, .ini, else properties). */
+/* Picks the reader by the name's end (.yaml, .yml, .ini, else properties).
+ * -1: the file could not be read; mistakes in it go to problems. */
 int	conf_read_file(struct conf *root, const char *path,
 	    struct conf_problems *, struct err *);
 
 /*
- * ${env:X}, ${env:X:-default}, ${key} of the same tree, $${ escapes; as in
- * flume.md 1.5.  An unset variable without default is an error at its line.
+ * ${env:X}, ${env:X:-default}, ${key} with a full key of the same tree, $${
+ * for a plain ${, nesting as in ${${env:SITE}.port}: Flume 1.10's rules, in
+ * the values of node and all below it.  What Flume leaves as it stands (unset,
+ * without default) or resolves through Java (sys, java, date) is an error at
+ * its line.  A key that is referred to counts as used.
  */
-void	conf_substitute(struct conf *root, struct conf_problems *);
+void	conf_substitute(struct conf *node, struct conf_problems *);
 
 #endif

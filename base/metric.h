@@ -77,5 +77,8 @@ struct metric_object {
 	const char		*labels;	/* source="r1",agent="a1"; or "" */
 };
 void	metrics_print(struct sb *, const struct metric_object *, size_t n);
+/* Appends name="value" with the value escaped, and a comma before all but the
+ * first: how a metric_object's labels are made. */
+void	metric_label(struct sb *, const char *name, const char *value);
 
 #endif

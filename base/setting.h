@@ -48,7 +48,8 @@ struct setting {
 	const char		*doc;		/* sentences */
 };
 
-/* List of words, split at white space (and commas with .names = NULL). */
+/* List of words, split at white space (and commas with .names = NULL); with
+ * .names each word must be one of them; .min and .max count the words. */
 struct setting_list {
 	char	**v;
 	size_t	  n;
@@ -94,12 +95,14 @@ struct setting_list {
 size_t	settings_fill(const struct setting *, void *obj, struct conf *node,
 	    struct conf_problems *);
 void	settings_fini(const struct setting *, void *obj);
-/* A value of the filled object as text, in the user's units. */
+/* A value of the filled object as text that would be read back the same
+ * ("64k", "5s", a secret as "(hidden)"); cut at size.  Returns buf. */
 const char *setting_print(const struct setting *, const void *obj, char *buf,
 	    size_t);
 /*
  * Reports each value below node that no table row of tables[0..n) (NULLs are
- * fine) claims and nobody used, as an error with "did you mean".
+ * fine) claims and nobody used, as an error with "did you mean".  what names
+ * the component for the sentence "a WHAT has no setting": "taildir source".
  */
 void	settings_report_unused(struct conf *node,
 	    const struct setting *const *tables, size_t n, const char *what,
