@@ -1,0 +1,96 @@
+/* leat check: validates a configuration without touching a file or a port. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/graph.h"
+#include "agent/monitor.h"
+#include "agent/options.h"
+
+static const char usage[] =
+"usage: leat check [-n NAME] [--flume-lenient] FILE ...\n"
+"\n"
+"Checks a configuration: every mistake with file, line, reason and fix.\n"
+"Starts nothing.  Exit status 0 when it is good, 78 when it is not.\n";
+
+static void
+check_monitor(struct agent_config *cfg, struct conf_problems *p)
+{
+	struct conf *node = conf_find(cfg->node, "monitor");
+	const struct setting *tables[1] = { monitor_settings };
+	struct monitor_settings m = { 0 };
+	struct err e = ERR_INIT;
+
+	if (node == NULL)
+		return;
+	settings_fill(monitor_settings, &m, node, p);
+	settings_report_unused(node, tables, 1, "monitor", p);
+	if (monitor_check(&m, &e) == -1)
+		conf_error(p, node, "monitor: %s", e.msg);
+	settings_fini(monitor_settings, &m);
+}
+
+static void
+check_components(struct agent_config *cfg, struct conf_problems *p)
+{
+	struct plugin_env env = {
+		.agent = cfg->name, .data_dir = "/nonexistent", .fs = &fs_real
+	};
+
+	agent_broker_settings_free(agent_broker_settings(cfg, p));
+	check_monitor(cfg, p);
+	graph_free(graph_new(cfg, &env, NULL, 0, p));
+}
+
+static void
+summary(const struct agent_config *cfg, const struct conf_problems *p)
+{
+	size_t warnings = p->n - p->errors;
+
+	if (p->errors > 0) {
+		printf("%zu error%s\n", p->errors, p->errors == 1 ? "" : "s");
+		return;
+	}
+	printf("agent %s is good: %zu sources, %zu channels, %zu sinks%s",
+	    cfg->name, cfg->nsources, cfg->nchannels, cfg->nsinks,
+	    agent_wants_broker(cfg) ? ", with the built-in broker" : "");
+	if (warnings > 0)
+		printf(" (%zu warning%s)", warnings, warnings == 1 ? "" : "s");
+	printf("\n");
+}
+
+int
+check_command(int argc, char **argv)
+{
+	struct conf_problems p = { 0 };
+	struct agent_config *cfg;
+	struct options o;
+	int i, rc;
+
+	if ((rc = options_parse(&o, argc, argv)) != 0 || o.help) {
+		if (o.help)
+			fputs(usage, stdout);
+		goto out;
+	}
+	for (i = 0; i < o.nrest; i++)
+		options_add_file(&o, o.rest[i]);
+	if (o.nfiles == 0) {
+		fputs(usage, stderr);
+		rc = EX_USAGE;
+		goto out;
+	}
+	cfg = agent_config_load(o.files, o.nfiles, o.name,
+	    o.lenient ? AGENT_CONFIG_LENIENT : 0, &p);
+	if (cfg != NULL)
+		check_components(cfg, &p);
+	conf_problems_print(&p, STDERR_FILENO);
+	summary(cfg, &p);
+	rc = p.errors > 0 || cfg == NULL ? EX_CONFIG : 0;
+	agent_config_free(cfg);
+	conf_problems_fini(&p);
+out:
+	options_fini(&o);
+	return (rc);
+}

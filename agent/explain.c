@@ -1,0 +1,96 @@
+/* leat explain: a component's settings, printed from its table. */
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "agent/agent.h"
+#include "agent/monitor.h"
+#include "agent/options.h"
+#include "agent/registry.h"
+#include "broker/broker.h"
+
+static const char usage[] =
+"usage: leat explain [-o json] TYPE\n"
+"       leat explain\n"
+"\n"
+"Prints the settings of a source, channel, sink or interceptor type (Flume's\n"
+"class names work too), or of `broker` or `monitor`.  Without TYPE, the list.\n";
+
+#define KINDS	4	/* of enum component_kind */
+
+static void
+list_types(void)
+{
+	const struct plugin *p;
+	size_t i;
+	int kind;
+
+	for (kind = 0; kind < KINDS; kind++) {
+		printf("%ss:\n", component_kind_names[kind]);
+		for (i = 0; (p = registry_nth(kind, i)) != NULL; i++)
+			printf("  %-20s %s\n", p->name, p->doc);
+	}
+	printf("sections:\n"
+	    "  %-20s %s\n  %-20s %s\n",
+	    "broker", "The built-in Kafka-protocol broker.",
+	    "monitor", "Metrics and health over HTTP.");
+}
+
+static void
+explain_plugin(const struct plugin *p, int kind, bool json)
+{
+	if (!json) {
+		printf("%s (%s): %s\n\n", p->name, component_kind_names[kind],
+		    p->doc);
+	}
+	settings_explain(p->settings, json ? SETTING_JSON : SETTING_TEXT,
+	    stdout);
+}
+
+static int
+explain(const char *type, bool json)
+{
+	const struct plugin *p;
+	char why[256];
+	int kind, found = 0;
+
+	if (strcmp(type, "broker") == 0 || strcmp(type, "monitor") == 0) {
+		settings_explain(type[0] == 'b' ? broker_settings :
+		    monitor_settings, json ? SETTING_JSON : SETTING_TEXT,
+		    stdout);
+		return (0);
+	}
+	for (kind = 0; kind < KINDS; kind++) {
+		p = registry_find(kind, type);
+		if (p == NULL)
+			continue;
+		if (found++ > 0)
+			printf("\n");
+		explain_plugin(p, kind, json);
+	}
+	if (found > 0)
+		return (0);
+	fprintf(stderr, "leat explain: %s\nleat explain without a type lists "
+	    "what there is\n", registry_explain_missing(COMPONENT_SOURCE, type,
+	    why, sizeof why));
+	return (EX_USAGE);
+}
+
+int
+explain_command(int argc, char **argv)
+{
+	struct options o;
+	int rc;
+
+	if ((rc = options_parse(&o, argc, argv)) != 0)
+		goto out;
+	if (o.help)
+		fputs(usage, stdout);
+	else if (o.nrest == 0)
+		list_types();
+	else
+		rc = explain(o.rest[0], o.json);
+out:
+	options_fini(&o);
+	return (rc);
+}
