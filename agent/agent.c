@@ -451,6 +451,7 @@ agent_command(int argc, char **argv)
 	struct err e = ERR_INIT;
 	int rc;
 
+	signals_block();
 	if ((rc = options_parse(&a.opt, argc, argv)) != 0 ||
 	    (rc = check_options(&a.opt)) != 0) {
 		options_fini(&a.opt);

@@ -95,6 +95,7 @@ broker_command(int argc, char **argv)
 	void *settings;
 	int rc;
 
+	signals_block();
 	if ((rc = options_parse(&o, argc, argv)) != 0 || o.help) {
 		if (o.help)
 			fputs(usage, stdout);
