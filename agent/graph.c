@@ -379,7 +379,9 @@ start_source_on_loop(void *arg)
 	struct cursor view;
 	bool own;
 
-	call->rc = route_cursor(n->route, from, &own, call->e);
+	call->rc = route_start(n->route, call->e);
+	if (call->rc == 0)
+		call->rc = route_cursor(n->route, from, &own, call->e);
 	if (call->rc == 0) {
 		view = cursor_set_view(from);
 		call->rc = n->source->ops->start(n->source,

@@ -335,6 +335,20 @@ route_source_is(const struct route *r, const char *name)
 }
 
 int
+route_start(struct route *r, struct err *e)
+{
+	struct interceptor *x;
+	size_t i;
+
+	for (i = 0; i < r->ninterceptors; i++) {
+		x = r->interceptors[i];
+		if (x->ops->start != NULL && x->ops->start(x, e) == -1)
+			return (err_ctx(e, "interceptor %s", x->name));
+	}
+	return (0);
+}
+
+int
 route_cursor(struct route *r, struct cursor_set *out, bool *own,
     struct err *e)
 {

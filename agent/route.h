@@ -30,6 +30,9 @@ struct route	*route_new(struct source *, const struct source_config *,
 		    struct interceptor **interceptors, size_t n);
 void		 route_free(struct route *);	/* NULL is fine */
 
+/* Starts the interceptors; on the source's loop. */
+int		 route_start(struct route *, struct err *e);
+
 /*
  * The cursor to start from: the smallest of the required channels, a channel
  * that knows nothing of the source left out; *own is true when one of them is
