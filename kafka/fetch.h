@@ -28,7 +28,6 @@ struct kfetch {
 	struct kwriter	*w;
 	int		 version;
 	int32_t		 topics_left, parts_left;
-	size_t		 outside;	/* sum of len, see kfetch_partition */
 };
 
 /* Versions 4 to 12.  ntopics: how many topics follow. */

@@ -5,8 +5,11 @@
  *	struct kproduce p;
  *	if (kproduce_begin(&p, version, body, e) == -1)
  *		...
- *	while ((rc = kproduce_next(&p, &part, e)) == 1)
+ *	while (kproduce_next(&p, &part))
  *		append part.records to part.topic / part.index
+ *
+ * begin walks through to the end once, so that a malformed request is known
+ * before anything of it is appended.
  *
  * The walk reads the same bytes in the same way as kw_decode() with
  * kd_produce_request does; tests hold the two against each other.
@@ -36,12 +39,12 @@ struct kproduce_part {
 	struct slice	records;	/* p NULL: null */
 };
 
-/* Versions 3 to 11.  -1 with ERR_PROTO when the bytes are too short. */
+/* Versions 3 to 11.  -1 with ERR_PROTO when the request is malformed. */
 int	 kproduce_begin(struct kproduce *, int version, struct slice body,
 	    struct err *e);
 
-/* 1 and a partition; 0 when there is none left; -1 with ERR_PROTO.  A topic
- * without partitions is passed over. */
-int	 kproduce_next(struct kproduce *, struct kproduce_part *, struct err *e);
+/* The next partition; false when there is none left.  A topic without
+ * partitions is passed over. */
+bool	 kproduce_next(struct kproduce *, struct kproduce_part *);
 
 #endif

@@ -120,6 +120,10 @@ int	 kw_decode_prefix(const struct kdesc *, int version, struct slice in,
 void	 kw_encode(const struct kdesc *, int version, const void *in,
 	    struct kwriter *w);
 
+/* The tagged section of a struct alone, for writers by hand (fetch.h). */
+void	 kw_encode_tags(const struct kdesc *, int version, const void *in,
+	    struct kwriter *w);
+
 /* Fills a struct with its defaults; arrays empty. */
 void	 kw_defaults(const struct kdesc *, void *out);
 
@@ -155,7 +159,9 @@ struct kreader {
 static inline struct kreader
 kreader_of(struct slice s, bool flex)
 {
-	return ((struct kreader){ s.p, s.p + s.len, flex, false });
+	const uint8_t *p = s.p == NULL ? (const uint8_t *)"" : s.p;
+
+	return ((struct kreader){ p, p + s.len, flex, false });
 }
 
 static inline size_t
