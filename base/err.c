@@ -11,9 +11,13 @@
 static void
 err_fill(struct err *e, enum err_code code, int sys, const char *msg)
 {
+	size_t n;
+
 	e->code = code;
 	e->sys = sys;
-	snprintf(e->msg, sizeof e->msg, "%s", msg);
+	n = strnlen(msg, sizeof e->msg - 1);
+	memcpy(e->msg, msg, n);
+	e->msg[n] = '\0';
 }
 
 int
