@@ -257,21 +257,21 @@ text_table(FILE *f, const struct setting *s)
 /* Text on lines of its own: no leading dot or quote, backslashes kept, each
  * sentence on a new line, as mandoc's lint wants. */
 static void
-mdoc_text(FILE *f, const char *p)
+mdoc_text(FILE *f, const char *text)
 {
-	bool start = true;
+	const char *p = text;
+	size_t blanks;
 
-	for (; *p != '\0'; p++) {
-		if (start && (*p == '.' || *p == '\''))
-			fputs("\\&", f);
-		start = false;
-		if (*p == '\\')
+	for (; *p != '\0'; p += blanks == 0 ? 1 : blanks) {
+		blanks = strspn(p, " ");
+		if (blanks > 0)
+			fputc(p > text && p[-1] == '.' && p[blanks] >= 'A' &&
+			    p[blanks] <= 'Z' ? '\n' : ' ', f);
+		else if (*p == '\\')
 			fputs("\\e", f);
-		else if (*p == ' ' && (p[-1] == '.' || p[-1] == '\n') &&
-		    p[1] >= 'A' && p[1] <= 'Z') {
-			fputc('\n', f);
-			start = true;
-		} else
+		else if (p == text && (*p == '.' || *p == '\''))
+			fprintf(f, "\\&%c", *p);
+		else
 			fputc(*p, f);
 	}
 	fputc('\n', f);
