@@ -28,12 +28,13 @@ static void
 write_node(const struct conf *root, const struct conf *c, struct sb *sb)
 {
 	struct sb key = SB_INIT, parts = SB_INIT;
+	const struct conf *leaf = c;
 
 	/* conf_key cuts long keys; here the whole is needed. */
 	for (; c != root; c = c->parent) {
 		parts.len = 0;
 		sb_puts(&parts, c->name);
-		if (key.len > 0)
+		if (c != leaf)
 			sb_printf(&parts, ".%s", key.ptr);
 		key.len = 0;
 		sb_puts(&key, parts.ptr);
@@ -76,6 +77,8 @@ check_copy(struct conf *root)
 	struct conf *copy = conf_new(), *c;
 	struct sb sb = SB_INIT;
 
+	/* A key may begin with a byte order mark; the file then must not. */
+	sb_puts(&sb, "\n");
 	for (c = root; c != NULL; c = conf_next(root, c)) {
 		if (c->value == NULL)
 			continue;
