@@ -3,7 +3,7 @@
  * (seed 0x9747b28c).  Unsigned arithmetic throughout; Java's int wraps in the
  * same way.
  */
-#include "kafka/murmur2.h"
+#include "base/murmur2.h"
 
 #define SEED	0x9747b28cu
 #define M	0x5bd1e995u
@@ -17,7 +17,7 @@ word_le(const uint8_t *p)
 }
 
 int32_t
-kafka_murmur2(struct slice key)
+murmur2(struct slice key)
 {
 	const uint8_t *p = key.p;
 	size_t n = key.len;
@@ -40,10 +40,4 @@ kafka_murmur2(struct slice key)
 	}
 	h = (h ^ h >> 13) * M;
 	return ((int32_t)(h ^ h >> 15));
-}
-
-int32_t
-kafka_partition(struct slice key, int32_t partitions)
-{
-	return ((kafka_murmur2(key) & 0x7fffffff) % partitions);
 }
