@@ -60,7 +60,7 @@ void	 broker_topic_close(struct broker_topic *);	/* NULL is fine */
 int32_t	 broker_topic_partitions(const struct broker_topic *);
 
 /*
- * Appends one record batch (header with CRC done, body borrowed until done).
+ * Appends one record batch (header with CRC done, body borrowed for the call).
  * acks 1: done runs when it is in the page cache, in this call; acks -1: when
  * it is on the disk, from the broker's flusher.  The same checks as a Produce
  * request's apply (max.message.bytes: ERR_TOO_LARGE).  ERR_FULL: disk cap or
