@@ -210,14 +210,19 @@ conf_get(struct conf *c, const char *path)
 	return (c->value);
 }
 
-struct conf *
-conf_next(const struct conf *top, const struct conf *c)
+/* The next node that is not below c. */
+static struct conf *
+skip_below(const struct conf *top, const struct conf *c)
 {
-	if (c->children != NULL)
-		return (c->children);
 	while (c != top && c->next == NULL)
 		c = c->parent;
 	return (c == top ? NULL : c->next);
+}
+
+struct conf *
+conf_next(const struct conf *top, const struct conf *c)
+{
+	return (c->children != NULL ? c->children : skip_below(top, c));
 }
 
 void
@@ -247,9 +252,15 @@ conf_key(const struct conf *c, char *buf, size_t size)
 void
 conf_walk_unused(struct conf *top, void (*fn)(struct conf *, void *), void *ctx)
 {
-	struct conf *c;
+	struct conf *c = top, *next;
 
-	for (c = top; c != NULL; c = conf_next(top, c))
+	for (; c != NULL; c = next) {
+		if (c->apart && c != top) {
+			next = skip_below(top, c);
+			continue;
+		}
+		next = conf_next(top, c);
 		if (c->value != NULL && !c->used)
 			fn(c, ctx);
+	}
 }

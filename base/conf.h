@@ -34,6 +34,8 @@ struct conf {
 	bool		 used;
 	bool		 mapping;	/* a mapping of a YAML file: its
 					   children are its list */
+	bool		 apart;		/* a component of its own, see
+					   conf_walk_unused */
 	unsigned char	 mark;		/* conf_substitute's */
 	struct conf	*parent, *children, *next;
 	struct conf	*last;		/* child */
@@ -89,7 +91,9 @@ const char *conf_key(const struct conf *, char *buf, size_t size);
 /* The next node below top after node in the tree's order, NULL at the end;
  * start with top itself.  Nothing may be added meanwhile. */
 struct conf *conf_next(const struct conf *top, const struct conf *node);
-/* Calls fn for each node with a value that nobody used, in the tree's order. */
+/* Calls fn for each node with a value that nobody used, in the tree's order.
+ * Nodes marked `apart`, and what is below them, are left out unless they are
+ * the top: a source's interceptors report their own keys. */
 void	conf_walk_unused(struct conf *, void (*fn)(struct conf *, void *),
 	    void *ctx);
 

@@ -103,13 +103,6 @@ suggestion(const struct unused *u, const char *key)
 	return (near);
 }
 
-static const char *
-article(const char *noun)
-{
-	return (*noun != '\0' && strchr("aeiouAEIOU", *noun) != NULL ? "an" :
-	    "a");
-}
-
 static void
 report_unused(struct conf *c, void *ctx)
 {
@@ -119,21 +112,23 @@ report_unused(struct conf *c, void *ctx)
 	const char *key, *near;
 	size_t i;
 
+	/* The node's own value is its owner's matter. */
+	if (c == u->node)
+		return;
 	conf_key(u->node, top, sizeof top);
 	conf_key(c, full, sizeof full);
-	key = full + strlen(top) + (*top != '\0' && c != u->node);
+	key = full + strlen(top) + (*top != '\0');
 	for (i = 0; i < u->n; i++)
 		for (s = u->tables[i]; s != NULL && s->type != SET_END; s++)
 			if (row_claims(s, key))
 				return;
 	if ((near = suggestion(u, key)) != NULL)
-		conf_error(u->problems, c, "%s: %s %s has no setting '%s'; did "
-		    "you mean '%s'?", full, article(u->what), u->what, key,
-		    near);
+		conf_error(u->problems, c, "%s: %s has no setting '%s'; did "
+		    "you mean '%s'?", full, u->what, key, near);
 	else
-		conf_error(u->problems, c, "%s: %s %s has no setting '%s'; "
+		conf_error(u->problems, c, "%s: %s has no setting '%s'; "
 		    "remove it, or see leat explain for those it has", full,
-		    article(u->what), u->what, key);
+		    u->what, key);
 }
 
 void
@@ -141,11 +136,9 @@ settings_report_unused(struct conf *node, const struct setting *const *tables,
     size_t n, const char *what, struct conf_problems *problems)
 {
 	struct unused u = { node, tables, n, what, problems, NULL, 0 };
-	struct conf *c;
 
 	candidates(&u);
-	for (c = node->children; c != NULL; c = c->next)
-		conf_walk_unused(c, report_unused, &u);
+	conf_walk_unused(node, report_unused, &u);
 	free(u.names);
 }
 

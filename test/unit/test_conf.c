@@ -59,6 +59,15 @@ START_TEST(tree_unused)
 	n = 0;
 	conf_walk_unused(root, count, &n);
 	ck_assert_int_eq(n, 1);
+	conf_set(root, "a.e.x", "4", "f", 4);
+	conf_set(root, "a.e.y.z", "5", "f", 5);
+	conf_find(root, "a.e")->apart = true;
+	n = 0;
+	conf_walk_unused(root, count, &n);
+	ck_assert_int_eq(n, 1);
+	n = 0;
+	conf_walk_unused(conf_find(root, "a.e"), count, &n);
+	ck_assert_int_eq(n, 2);
 	conf_free(root);
 }
 END_TEST

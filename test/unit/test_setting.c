@@ -144,10 +144,10 @@ static const struct {
 	{ "runner.type = x\na.k.runner.y = z", "f:1: warning: a.k.runner has "
 	    "no effect: leat has no runners." },
 	/* unknown keys */
-	{ "batchsize = 1", "a.k.batchsize: a thing has no setting 'batchsize'; "
+	{ "batchsize = 1", "a.k.batchsize: thing has no setting 'batchsize'; "
 	    "did you mean 'batchSize'?" },
 	{ "batchSise = 1", "did you mean 'batchSize'?" },
-	{ "topic = 1", "a.k.topic: a thing has no setting 'topic'; did you "
+	{ "topic = 1", "a.k.topic: thing has no setting 'topic'; did you "
 	    "mean 'kafka.topic'?" },
 	{ "frobnicate = 1", "has no setting 'frobnicate'; remove it, or see" },
 	{ "batchSize.x = 1", "has no setting 'batchSize.x'; did you mean "
