@@ -8,7 +8,7 @@
 #include "agent/config.h"
 
 int	agent_command(int argc, char **argv);	/* leat agent -n a1 -f conf */
-int	broker_command(int argc, char **argv);	/* leat broker -f server.properties */
+int	broker_command(int argc, char **argv);	/* leat broker -f FILE */
 int	check_command(int argc, char **argv);	/* leat check conf */
 int	explain_command(int argc, char **argv);	/* leat explain taildir */
 int	where_command(int argc, char **argv);	/* leat where */

@@ -41,7 +41,7 @@ struct mapping_config {
 
 struct selector_config {
 	bool	 multiplexing;		/* else replicating */
-	char	*header;		/* multiplexing: "flume.selector.header" */
+	char	*header;		/* "flume.selector.header" */
 	struct mapping_config *map;	/* required channels per header value */
 	size_t	 nmap;
 	struct mapping_config *optional;/* optional channels per header value */
@@ -54,7 +54,7 @@ struct selector_config {
 
 struct source_config {
 	struct component_config	 c;
-	size_t			*channels;	/* indices, in the file's order */
+	size_t			*channels;	/* indices, in order */
 	size_t			 nchannels;
 	struct component_config	*interceptors;	/* in order */
 	size_t			 ninterceptors;

@@ -14,7 +14,7 @@ static const char usage[] =
 "       leat explain\n"
 "\n"
 "Prints the settings of a source, channel, sink or interceptor type (Flume's\n"
-"class names work too), or of `broker` or `monitor`.  Without TYPE, the list.\n";
+"class names work too), or of `broker` or `monitor`.  Without TYPE, a list.\n";
 
 #define KINDS	4	/* of enum component_kind */
 

@@ -207,7 +207,8 @@ build_source(struct graph *g, size_t i, struct conf_problems *p)
 	CHECK_COMPONENT(n->source, &cfg->c, before, p);
 	interceptors = xcalloc(cfg->ninterceptors + 1, sizeof *interceptors);
 	for (j = 0; j < cfg->ninterceptors; j++)
-		interceptors[j] = build_interceptor(g, &cfg->interceptors[j], p);
+		interceptors[j] = build_interceptor(g,
+		    &cfg->interceptors[j], p);
 	build_route(g, n, interceptors);
 }
 

@@ -27,9 +27,9 @@ struct graph;
  * reported; NULL when problems has errors.  cfg, env and loops outlive it.
  * loops may be NULL when it is never started (leat check).
  */
-struct graph	*graph_new(const struct agent_config *, const struct plugin_env *,
-		    struct loop *const *loops, size_t nloops,
-		    struct conf_problems *);
+struct graph	*graph_new(const struct agent_config *,
+		    const struct plugin_env *, struct loop *const *loops,
+		    size_t nloops, struct conf_problems *);
 /* Not started, or stopped; the loops still run. NULL is fine. */
 void		 graph_free(struct graph *);
 

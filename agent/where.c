@@ -23,7 +23,8 @@
 #define ANSWER_MAX	((size_t)64 << 20)
 
 static const char usage[] =
-"usage: leat where [-n NAME] [-f FILE] [--data-dir DIR] [--socket PATH] [-o json]\n"
+"usage: leat where [-n NAME] [-f FILE] [--data-dir DIR] [--socket PATH]\n"
+"                  [-o json]\n"
 "\n"
 "Shows where every line is: per source file its size, what is read, in the\n"
 "channels and delivered, the lag, and the slow stage.  Give the agent's -f\n"
