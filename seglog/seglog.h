@@ -46,20 +46,23 @@ struct seglog_options {
 	int32_t		 leader_epoch;	/* stamped into appended batches */
 	int64_t		 recovery_offset; /* known to have been synced below;
 					   0 when nothing is known */
-	/* Called in order for each batch that open reads (from scan_from on),
-	 * with its 61 bytes and its position: to rebuild what the owner keeps
-	 * about its tail.  May be NULL.  -1 stops the open with that error. */
+	/* Called in order for each batch from scan_from on that is kept, with
+	 * its 61 bytes: to rebuild what the owner keeps about its tail.  May
+	 * be NULL.  -1 stops the open with that error. */
 	int		(*scan)(void *ctx, const uint8_t *header, int64_t base,
 			    struct err *);
 	/* Also wanted: the whole batch (file channel). May be NULL. */
 	int		(*scan_batch)(void *ctx, struct slice batch,
 			    struct err *);
 	void		*ctx;
-	int64_t		 scan_from;	/* INT64_MAX: only what must be recovered */
-	/* When set, a batch for which it returns true closes a group: recovery
-	 * goes back to the end of the last closing batch (file channel). */
+	int64_t		 scan_from;	/* INT64_MAX: nothing */
+	/* When set, it sees each batch at or above recovery_offset in order,
+	 * before any scan call; one for which it returns true closes a group.
+	 * Recovery goes back to the end of the last closing batch, and a last
+	 * segment without one is deleted. */
 	bool		(*closes)(void *ctx, struct slice batch);
 };
+#define SEGLOG_SCAN_LAST	(-1)	/* scan_from: all of the last segment */
 
 /* What open found; all zero after a clean stop. */
 struct seglog_recovery {
@@ -67,6 +70,8 @@ struct seglog_recovery {
 	uint64_t	torn;		/* bytes cut from the tail */
 	uint64_t	quarantined;	/* bytes set aside: bad, but not the tail */
 	uint32_t	quarantines;	/* files named <base>.bad beside the log */
+	int64_t		missing;	/* offsets below recovery_offset that are
+					   gone; they are not given again */
 	int64_t		end;
 };
 

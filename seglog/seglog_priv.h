@@ -1,0 +1,175 @@
+/*
+ * What the files of seglog/ share.
+ *
+ * A segment is a file of record batches and its two indexes.  The last one of
+ * a log is active: its indexes are in memory and grow with it.  All others are
+ * closed: nothing in them changes, their indexes are files, mapped for reading
+ * when first needed.  Closing the active one makes a new struct segment of the
+ * closed kind; the old struct lives on until it is synced and its last reader
+ * is gone, and takes the memory of its indexes with it.
+ */
+#ifndef SEGLOG_SEGLOG_PRIV_H
+#define SEGLOG_SEGLOG_PRIV_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fs.h"
+#include "base/thread.h"
+#include "kafka/records.h"
+#include "seglog/seglog.h"
+
+#define SEG_NAME_MAX	40
+#define SEG_INDEX_ENTRY	8
+#define SEG_TIME_ENTRY	12
+#define SEG_MAX_BYTES	INT32_MAX	/* positions are int32 in the index */
+
+/*
+ * An array that one thread grows while others read what was published to them:
+ * chunks of doubling size, so that nothing ever moves.
+ */
+#define STEADY_FIRST	64
+#define STEADY_CHUNKS	26
+struct steady {
+	size_t	 size;			/* of an element */
+	uint32_t n;			/* the writer's count */
+	void	*chunk[STEADY_CHUNKS];
+};
+void	*steady_at(const struct steady *, uint32_t i);
+void	*steady_add(struct steady *);
+void	 steady_fini(struct steady *);
+
+struct index_entry {
+	int32_t	 last;		/* last offset of the batch, less the base */
+	int32_t	 pos;		/* where that batch begins */
+};
+
+struct time_entry {
+	int64_t	 ts;		/* largest so far */
+	int32_t	 last;		/* last offset of the batch that has it */
+};
+
+struct seg_map {		/* a file of index entries, mapped */
+	const uint8_t	*p;
+	size_t		 len;
+};
+
+struct segment {
+	/* owner: the log's appender while active; const when closed, but for
+	 * what `loading` guards */
+	atomic_uint		 refs;
+	struct seglog		*log;	/* for names; not used by release */
+	const struct fs		*fs;
+	int64_t			 base;
+	bool			 active;	/* const */
+	_Atomic int		 fd;		/* -1: not opened yet */
+
+	/* under log->lock while active */
+	uint64_t		 size;		/* published bytes */
+	int64_t			 next;		/* offset behind them; closed:
+						   where the next one begins */
+	uint64_t		 synced_size;
+	int64_t			 synced_next;
+	uint32_t		 nindex, ntimes;
+	int64_t			 max_ts, since_ms;
+	int64_t			 max_ts_last;
+
+	/* appender alone */
+	uint64_t		 zeroed;	/* zeroes are written up to here */
+	uint64_t		 saved_size;	/* its index files are for that */
+	int64_t			 indexed_pos;	/* of the last index entry */
+	int			 index_fd, times_fd;	/* to be synced */
+
+	struct steady		 index, times;	/* active, or rebuilt */
+
+	struct mutex		 loading;
+	_Atomic bool		 loaded;
+	struct seg_map		 index_map, times_map;
+};
+
+struct seglog {
+	/* owner: the appender; `lock` guards what it publishes */
+	struct seglog_options	 opt;
+	char			*name;
+	struct mutex		 lock;
+	struct segment		**segs;		/* by base; the last is active */
+	size_t			 n, cap;
+	struct segment		**retired;	/* closed, not synced yet */
+	size_t			 nretired, capretired;
+	bool			 new_file;	/* an entry of the folder is not
+						   synced */
+	_Atomic int64_t		 start, end, synced;
+	_Atomic uint64_t	 bytes;
+	_Atomic uint64_t	 segment_bytes;
+	_Atomic int64_t		 segment_ms;
+	_Atomic bool		 failed;	/* a sync has failed */
+	bool			 torn;		/* bytes behind the end that a
+						   failed append left */
+	bool			 no_zero;	/* zeroing does not work here */
+};
+
+/* --- segment.c --- */
+
+void	 segment_name(char buf[SEG_NAME_MAX], int64_t base, const char *suffix);
+/* "<20 digits><suffix>": the number. */
+bool	 segment_parse_name(const char *, const char *suffix, int64_t *base);
+
+/* A new active segment with its file; the folder is not synced. */
+struct segment *segment_create(struct seglog *, int64_t base, struct err *e);
+/* A closed one, not opened yet. */
+struct segment *segment_closed(struct seglog *, int64_t base, uint64_t size,
+	    int64_t next);
+/* The existing file as the active segment: reads as much of its index as is
+ * right, walks the rest. */
+struct segment *segment_reopen(struct seglog *, int64_t base, struct err *e);
+struct segment *segment_ref(struct segment *);
+void	 segment_unref(struct segment *);
+/* Opens file and indexes of a closed segment, once; rebuilds bad indexes.
+ * ERR_NOT_FOUND: the file has been deleted. */
+int	 segment_load(struct segment *, struct err *e);
+
+/* A batch is being added at pos: index entries when they are due.  They are
+ * published with nindex and ntimes. */
+void	 segment_index(struct segment *, const struct kbatch *, uint64_t pos);
+/* Writes .index and .timeindex of what is in memory and keeps their
+ * descriptors for the sync; on an error neither is there. */
+int	 segment_write_index(struct segment *, struct err *e);
+/* Unlinks the two index files; missing ones are fine. */
+void	 segment_drop_index(struct seglog *, int64_t base);
+void	 segment_unlink(struct seglog *, int64_t base);
+
+
+/* Entries of mapped index files. */
+void	 map_index_at(const struct seg_map *, uint32_t i, struct index_entry *);
+void	 map_time_at(const struct seg_map *, uint32_t i, struct time_entry *);
+
+/* --- walking headers --- */
+
+#define WALK_WINDOW	4096
+struct walk {
+	int		 fd;
+	uint64_t	 pos;		/* of the batch in h */
+	uint64_t	 size;		/* bytes that may be read */
+	struct kbatch	 h;
+	uint64_t	 at;		/* what buf holds */
+	size_t		 have;
+	uint8_t		 buf[WALK_WINDOW];
+};
+void	 walk_init(struct walk *, int fd, uint64_t pos, uint64_t size);
+/* 1: h and header are those of the batch at pos; 0: pos is the end; -1. */
+int	 walk_header(struct walk *, struct err *e);
+const uint8_t *walk_bytes(const struct walk *);		/* the 61 of h */
+void	 walk_next(struct walk *);
+
+/* --- recover.c --- */
+
+/* Makes the folder's files right: tails cut, bad bytes set aside, synced.
+ * Afterwards every .log holds whole batches only. */
+int	 recover_files(struct seglog *, struct seglog_recovery *,
+	    struct err *e);
+/* The bases of the .log files, ascending; *v is the caller's (free). */
+int	 recover_list(struct seglog *, int64_t **v, size_t *n, struct err *e);
+
+#endif
