@@ -172,13 +172,16 @@ int
 kbatch_control_parse(struct slice batch, int16_t *type,
     int32_t *coordinator_epoch, struct err *e)
 {
-	struct kiter it = KITER_INIT;
+	struct kiter it = KITER_INIT;	/* uncompressed: holds no memory */
+	struct kbatch b;
 	struct krecord r;
 
+	if (kbatch_parse(batch, &b, e) == -1)
+		return (-1);
+	if ((b.attributes & KATTR_CONTROL) == 0 || kbatch_codec(&b) != 0)
+		return (err_set(e, ERR_CORRUPT, "not a control batch"));
 	if (kiter_open(&it, batch, 0, e) == -1)
 		return (-1);
-	if ((it.batch.attributes & KATTR_CONTROL) == 0)
-		return (err_set(e, ERR_CORRUPT, "not a control batch"));
 	switch (kiter_next(&it, &r, e)) {
 	case -1:
 		return (-1);

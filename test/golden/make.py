@@ -20,12 +20,15 @@ batches.txt   NAME HEX TEXT: record batches, by codec.
 snappy.txt    NAME HEX HEX: a raw snappy block, and what it unfolds to.
 internal.txt  NAME VERSION HEX TEXT: records of __consumer_offsets, packed here
               by hand.
+
+It also writes the seeds in test/fuzz/corpus/wire and test/fuzz/corpus/records.
 """
 import importlib
 import os
 import random
 import re
 import struct
+import time
 import uuid
 
 from kafka.codec import snappy_encode
@@ -46,6 +49,10 @@ RENAMED = {
         'cluster_authorized_operations',
 }
 LETTERS = 'abcdefghijklmnopqrstuvwxyz.-_'
+
+
+# gzip writes the time into its header.
+time.time = lambda: 0
 
 
 def served():
@@ -299,8 +306,54 @@ def internal(out):
          'current_state_timestamp:1700,members:[]}')
 
 
+def corpus(target, name, data):
+    folder = os.path.join(HERE, '..', 'fuzz', 'corpus', target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), 'wb') as f:
+        f.write(data)
+
+
+def seeds():
+    """Seeds of the fuzz targets: the newest version of each message, the
+    headers of one frame, the internal records, the batches."""
+    keys = {stem: (key, high) for key, _, stem, _, high in served()}
+    for line in open(os.path.join(HERE, 'wire.txt')):
+        name, version, variant, data, _ = line.split(' ')
+        stem, side = name.rsplit('_', 1)
+        key, high = keys[stem]
+        if variant != 'full' or int(version) != high or data == '-':
+            continue
+        response = 0x80 if side == 'response' else 0
+        corpus('wire', name, bytes((key, high | response)) +
+               bytes.fromhex(data))
+        if name == 'metadata_request':
+            header = RequestHeader(request_api_key=key,
+                                   request_api_version=high,
+                                   correlation_id=7, client_id='leat')
+            corpus('wire', 'frame', b'\xff' + header.encode(flexible=True) +
+                   bytes.fromhex(data))
+    kinds = ('key', 'offset_commit_value', 'group_metadata_value')
+    for line in open(os.path.join(HERE, 'internal.txt')):
+        name, version, data, _ = line.split(' ')
+        for i, kind in enumerate(kinds):
+            if name.endswith(kind):
+                corpus('wire', 'internal_%s_%s' % (name, version),
+                       bytes((254, i)) + bytes.fromhex(data))
+    codecs = {'gzip': 1, 'snappy': 2, 'lz4': 3, 'zstd': 4}
+    for line in open(os.path.join(HERE, 'batches.txt')):
+        name, data, _ = line.split(' ', 2)
+        data = bytes.fromhex(data)
+        corpus('records', name, b'\0' + data)
+        if name in codecs:
+            corpus('records', name + '-alone',
+                   bytes((codecs[name],)) + data[61:])
+    _, data, _ = open(os.path.join(HERE, 'snappy.txt')).read().split(' ')
+    corpus('records', 'snappy-raw', b'\2' + bytes.fromhex(data))
+
+
 for name, make in (('wire.txt', wire), ('frames.txt', frames),
                    ('batches.txt', batches), ('snappy.txt', raw_snappy),
                    ('internal.txt', internal)):
     with open(os.path.join(HERE, name), 'w') as out:
         make(out)
+seeds()

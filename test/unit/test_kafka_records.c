@@ -423,6 +423,9 @@ START_TEST(control)
 	kbatch_control(p, KCONTROL_ABORT, 12, 3, -1, 999);
 	ck_assert_int_eq(kbatch_control_parse(in, &type, &epoch, NULL), 0);
 	ck_assert(type == KCONTROL_ABORT && epoch == -1);
+	/* A compressed one is refused, and nothing is unfolded for it. */
+	put_be16(p + 21, KATTR_CONTROL | KCODEC_GZIP);
+	ck_assert_int_eq(kbatch_control_parse(in, &type, &epoch, NULL), -1);
 	in = slice_of(buf, sample(&b, buf, sizeof buf, 1));
 	ck_assert_int_eq(kbatch_control_parse(in, &type, &epoch, NULL), -1);
 	free(p);
