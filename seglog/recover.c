@@ -278,6 +278,20 @@ parse_at(struct file *f, uint64_t pos, struct kbatch *b)
 	    kbatch_size(b) <= f->size - pos);
 }
 
+/* What the header behind the batch at pos says about its offset, which no CRC
+ * covers: 1 it fits, 0 there is no header, -1 it does not fit. */
+static int
+next_agrees(struct file *f, uint64_t pos, const struct kbatch *b, bool gaps)
+{
+	struct kbatch next;
+	int64_t want = kbatch_last_offset(b) + 1;
+
+	if (!parse_at(f, pos + kbatch_size(b), &next))
+		return (0);
+	return (next.base_offset == want ||
+	    (gaps && next.base_offset > want) ? 1 : -1);
+}
+
 /*
  * The next valid batch behind pos with an offset in [low, high).  Candidates
  * are found by their magic.  Bytes can be made to look like many long batches,
@@ -285,7 +299,7 @@ parse_at(struct file *f, uint64_t pos, struct kbatch *b)
  */
 static bool
 find_valid(struct file *f, uint64_t pos, uint64_t end, int64_t low,
-    int64_t high, uint64_t *at, struct kbatch *b)
+    int64_t high, bool gaps, uint64_t *at, struct kbatch *b)
 {
 	uint64_t budget = SEARCH_CRC + 4 * (end - pos);
 	const uint8_t *p, *hit;
@@ -302,8 +316,11 @@ find_valid(struct file *f, uint64_t pos, uint64_t end, int64_t low,
 		if (!parse_at(f, *at, b) || b->base_offset < low ||
 		    kbatch_last_offset(b) >= high)
 			continue;
-		if (file_crc_fits(f, *at, b))
-			return (true);
+		if (file_crc_fits(f, *at, b)) {
+			if (next_agrees(f, *at, b, gaps) != -1)
+				return (true);
+			continue;
+		}
 		if (kbatch_size(b) > budget)
 			return (false);
 		budget -= kbatch_size(b);
@@ -324,31 +341,26 @@ closes(struct recovery *r, struct file *f, uint64_t pos, const struct kbatch *b)
 	    slice_of(file_get(f, pos, kbatch_size(b)), kbatch_size(b))));
 }
 
-/* The next header says that the offset of the batch at pos is wrong. */
-static bool
-contradicted(struct file *f, uint64_t pos, const struct kbatch *b,
-    int64_t expected)
-{
-	struct kbatch next;
-
-	return (parse_at(f, pos + kbatch_size(b), &next) &&
-	    next.base_offset > expected &&
-	    next.base_offset <= kbatch_last_offset(b));
-}
-
 /*
  * The batch at pos, whose header is b.  Below recovery_offset the CRC was good
- * once and is the readers' affair; there may be gaps between the offsets.
+ * once and is the readers' affair, and there may be gaps between offsets; but
+ * a length that leads nowhere or an offset that the next one contradicts would
+ * take good batches along.
  */
 static bool
 is_valid(struct recovery *r, struct file *f, uint64_t pos, int64_t expected,
     const struct kbatch *b)
 {
+	int next;
+
 	if (expected >= r->log->opt.recovery_offset)
 		return (b->base_offset == expected && file_crc_fits(f, pos, b));
-	return (b->base_offset >= expected &&
-	    kbatch_last_offset(b) < r->log->opt.recovery_offset &&
-	    !contradicted(f, pos, b, expected));
+	if (b->base_offset < expected ||
+	    kbatch_last_offset(b) >= r->log->opt.recovery_offset)
+		return (false);
+	next = next_agrees(f, pos, b, true);
+	return (next == 1 || (next == 0 && file_crc_fits(f, pos, b)) ||
+	    (next == -1 && b->base_offset == expected));
 }
 
 /* Reads one segment from pos on; *expected goes along. */
@@ -371,7 +383,8 @@ read_segment(struct recovery *r, struct file *f, size_t seg, uint64_t pos,
 				r->keep = (struct place){ seg, pos, *expected };
 		} else if (pos >= end)
 			break;
-		else if (find_valid(f, pos, end, *expected, high, &at, &b)) {
+		else if (find_valid(f, pos, end, *expected, high,
+		    *expected < r->log->opt.recovery_offset, &at, &b)) {
 			add_bad(r, seg, pos, at, *expected, b.base_offset);
 			pos = at;
 			*expected = b.base_offset;
@@ -471,6 +484,14 @@ stays_empty(const struct recovery *r, size_t seg)
 	    r->log->opt.closes == NULL);
 }
 
+/* A group's owner wants each segment, but an only one, to begin with one. */
+static bool
+no_group(const struct recovery *r)
+{
+	return (r->log->opt.closes != NULL && r->keep.pos == 0 &&
+	    r->keep.seg > 0);
+}
+
 static int
 read_all(struct recovery *r, struct err *e)
 {
@@ -484,7 +505,9 @@ read_all(struct recovery *r, struct err *e)
 		if (read_file(r, i, &expected, e) == -1)
 			return (-1);
 	if (r->keep.next != r->log->opt.recovery_offset || r->nbad > 0 ||
-	    (r->keep.seg + 1 < r->n && !stays_empty(r, r->keep.seg + 1)))
+	    r->keep.pos < r->sizes[r->keep.seg] ||
+	    (r->keep.seg + 1 < r->n && !stays_empty(r, r->keep.seg + 1)) ||
+	    no_group(r))
 		r->dirty = true;
 	return (0);
 }
@@ -664,8 +687,7 @@ cut_tail(struct recovery *r, struct err *e)
 	if (r->ends[i] > r->keep.pos)
 		cut += r->ends[i] - r->keep.pos;
 	r->rec->torn = cut - saved;
-	/* A group's owner wants each segment to begin with one. */
-	if (r->keep.pos == 0 && i > 0 && r->log->opt.closes != NULL) {
+	if (no_group(r)) {
 		r->sizes[i] = 0;
 		return (cut_segment(r, r->bases[i], 0, false, e));
 	}

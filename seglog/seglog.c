@@ -140,10 +140,10 @@ skip_missing(struct seglog *log, struct seglog_recovery *rec, struct err *e)
 	log_error(NULL, "%s: the records from offset %lld to %lld were synced "
 	    "and are gone", log->name, (long long)end, (long long)want - 1);
 	rec->missing = want - end;
-	if (old->size > 0) {
-		atomic_store(&log->end, want);
+	atomic_store(&log->end, want);
+	atomic_store(&log->synced, want);
+	if (old->size > 0)
 		return (seglog_roll(log, e));
-	}
 	if ((s = segment_create(log, want, e)) == NULL)
 		return (-1);
 	segment_unlink(log, old->base);
@@ -151,8 +151,6 @@ skip_missing(struct seglog *log, struct seglog_recovery *rec, struct err *e)
 	log->segs[log->n - 1] = s;
 	log->new_file = true;
 	atomic_store(&log->start, log->segs[0]->base);
-	atomic_store(&log->end, want);
-	atomic_store(&log->synced, want);
 	return (0);
 }
 
