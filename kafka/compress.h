@@ -49,8 +49,8 @@ size_t		 kcodec_bound(int codec, size_t n);
  * -1: ERR_REFUSED for a codec that this build lacks, ERR_FULL when cap is less
  * than the bound and does not do.
  */
-int		 kcodec_fold(int codec, int level, struct slice in, uint8_t *out,
-		    size_t cap, size_t *len, struct err *e);
+int		 kcodec_fold(int codec, int level, struct slice in,
+		    uint8_t *out, size_t cap, size_t *len, struct err *e);
 
 /*
  * Writes the uncompressed batch anew with its records compressed; the header

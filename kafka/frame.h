@@ -8,7 +8,7 @@
  *
  *	kframe_length(bytes, max, &n, e);	1: four bytes are not there yet
  *	kframe_request(frame, &h, e);		frame: the n bytes behind them
- *	if (h.api == NULL || !h.served) ...	ApiVersions answers, others close
+ *	if (!h.served) ...		ApiVersions answers, others close
  *	kw_decode(h.api->request, h.version, h.body, ...);
  *
  *	at = kframe_response_begin(&w, h.api, h.version, h.correlation_id);
@@ -31,7 +31,7 @@ struct kframe {
 	const struct kapi	*api;		/* NULL: key not known */
 	int16_t			 key;
 	int16_t			 version;
-	bool			 served;	/* api known, version in range */
+	bool			 served;	/* known, version in range */
 	int32_t			 correlation_id;
 	struct slice		 client_id;	/* p NULL: null */
 	struct slice		 body;

@@ -237,6 +237,13 @@ struct slice	 kread_bytes_null(struct kreader *);
  */
 int32_t		 kread_count(struct kreader *, size_t min, bool nullable);
 
+/*
+ * One step of a tagged section: the tag, and its bytes in *value.  *prev is
+ * the last tag, -1 at first; one that does not ascend is bad.
+ */
+uint32_t	 kread_tag(struct kreader *, int64_t *prev,
+		    struct slice *value);
+
 /* Skips a tagged section when r->flex; tags must ascend. */
 void		 kread_tags(struct kreader *);
 

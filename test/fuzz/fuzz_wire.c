@@ -18,7 +18,7 @@
 #include "kafka/produce.h"
 #include "test/fuzz/fuzz.h"
 
-#define LIMIT	(4 << 20)	/* of a decoded message, and of an encoded one */
+#define LIMIT	(4 << 20)	/* of a message, decoded or encoded */
 #define FRAME		255
 #define INTERNAL	254
 #define RESPONSE	0x80
