@@ -18,8 +18,9 @@
  *
  * Refused before a handler runs: 400 malformed (bare CR, obs-fold, no or two
  * Hosts, Content-Length with Transfer-Encoding or twice, bad chunk), 404, 405
- * with Allow, 408 too slow, 411, 413 body, 414 target, 415 content coding,
- * 417, 431 header, 501 transfer coding, 505.
+ * with Allow, 408 too slow, 413 body, 414 target, 415 content coding,
+ * 417, 421 (hosts), 431 header, 501 method or transfer coding, 503 with
+ * Retry-After when bodies fill max_held, 505.
  *
  * Thread rule: the loop's thread.
  */
@@ -58,15 +59,19 @@ struct http_route {
 /* Zero in a field is its default. */
 struct http_opts {
 	struct listen_opts listen;	/* max_conns 0: 512 */
+	const char *unix_path;		/* a unix socket, 0600, instead */
 	size_t	 max_header;		/* 16 KiB, start line and fields */
 	unsigned max_fields;		/* 100 */
 	size_t	 max_body;		/* 16 MiB, before and after inflation */
+	size_t	 max_held;		/* bodies of all requests together;
+					   256 MiB, at least 2 * max_body */
 	int64_t	 header_ms;		/* 10 s from the first byte to the end */
 	int64_t	 body_ms;		/* 30 s for the whole body ... */
 	size_t	 body_rate;		/* ... plus 1 s per this many bytes
-					   announced; 64 KiB */
-	int64_t	 idle_ms;		/* 60 s between requests, and for a
-					   client that does not read */
+					   that came; 64 KiB.  The same for
+					   a client that reads its answer */
+	int64_t	 idle_ms;		/* 60 s between requests, or without
+					   a byte moving */
 	unsigned max_requests;		/* per connection; 10,000 */
 	/* Host must be an address, "localhost" or one of these names (NULL at
 	 * the end), else 421: against DNS rebinding.  NULL: any Host. */

@@ -11,14 +11,14 @@
 
 #define TOO_LONG_MS	20000
 
-static void
+static inline void
 too_long(struct loop_timer *t)
 {
 	(void)t;
 	ck_abort_msg("the loop was not stopped in %d ms", TOO_LONG_MS);
 }
 
-static void
+static inline void
 run_loop(struct loop *l)
 {
 	struct loop_timer t;
