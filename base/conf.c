@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #define INDEX_FROM	16	/* children */
 
@@ -208,6 +209,26 @@ conf_get(struct conf *c, const char *path)
 		return (NULL);
 	c->used = true;
 	return (c->value);
+}
+
+char *
+conf_key_below(const struct conf *top, const struct conf *c)
+{
+	const struct conf *path[CONF_DEPTH_MAX];
+	struct sb sb = SB_INIT;
+	size_t n = 0;
+
+	for (; c != top; c = c->parent) {
+		CHECK(c->parent != NULL && n < CONF_DEPTH_MAX);
+		path[n++] = c;
+	}
+	sb_puts(&sb, "");
+	while (n-- > 0) {
+		sb_puts(&sb, path[n]->name);
+		if (n > 0)
+			sb_puts(&sb, ".");
+	}
+	return (sb_take(&sb));
 }
 
 /* The next node that is not below c. */

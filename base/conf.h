@@ -88,6 +88,8 @@ const char *conf_get(struct conf *, const char *path);
 void	conf_use_all(struct conf *);
 /* The dotted key from the root, in buf. */
 const char *conf_key(const struct conf *, char *buf, size_t size);
+/* The dotted key from top, which is above; whole, for the caller to free. */
+char	*conf_key_below(const struct conf *top, const struct conf *);
 /* The next node below top after node in the tree's order, NULL at the end;
  * start with top itself.  Nothing may be added meanwhile. */
 struct conf *conf_next(const struct conf *top, const struct conf *node);

@@ -103,32 +103,41 @@ suggestion(const struct unused *u, const char *key)
 	return (near);
 }
 
+static bool
+is_claimed(const struct unused *u, const char *key)
+{
+	const struct setting *s;
+	size_t i;
+
+	for (i = 0; i < u->n; i++)
+		for (s = u->tables[i]; s != NULL && s->type != SET_END; s++)
+			if (row_claims(s, key))
+				return (true);
+	return (false);
+}
+
 static void
 report_unused(struct conf *c, void *ctx)
 {
 	struct unused *u = ctx;
-	const struct setting *s;
-	char full[4 * CONF_KEY_SIZE], top[4 * CONF_KEY_SIZE];
-	const char *key, *near;
-	size_t i;
+	char full[CONF_KEY_SIZE], *key;
+	const char *near;
 
 	/* The node's own value is its owner's matter. */
 	if (c == u->node)
 		return;
-	conf_key(u->node, top, sizeof top);
+	key = conf_key_below(u->node, c);
 	conf_key(c, full, sizeof full);
-	key = full + strlen(top) + (*top != '\0');
-	for (i = 0; i < u->n; i++)
-		for (s = u->tables[i]; s != NULL && s->type != SET_END; s++)
-			if (row_claims(s, key))
-				return;
-	if ((near = suggestion(u, key)) != NULL)
-		conf_error(u->problems, c, "%s: %s has no setting '%s'; did "
-		    "you mean '%s'?", full, u->what, key, near);
+	if (is_claimed(u, key))
+		;
+	else if ((near = suggestion(u, key)) != NULL)
+		conf_error(u->problems, c, "%s: %s has no setting '%.*s'; did "
+		    "you mean '%s'?", full, u->what, CONF_KEY_SIZE, key, near);
 	else
-		conf_error(u->problems, c, "%s: %s has no setting '%s'; "
+		conf_error(u->problems, c, "%s: %s has no setting '%.*s'; "
 		    "remove it, or see leat explain for those it has", full,
-		    u->what, key);
+		    u->what, CONF_KEY_SIZE, key);
+	free(key);
 }
 
 void

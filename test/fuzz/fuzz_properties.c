@@ -3,6 +3,8 @@
  * trimmed and not empty, and a tree that is written down again with all
  * escapes reads back the same.  Then substitution over it.
  */
+#include <stdlib.h>
+
 #include "base/check.h"
 #include "base/conf.h"
 #include "base/str.h"
@@ -22,26 +24,6 @@ add_escaped(struct sb *sb, const char *s)
 		else
 			sb_add(sb, s, 1);
 	}
-}
-
-static void
-write_node(const struct conf *root, const struct conf *c, struct sb *sb)
-{
-	struct sb key = SB_INIT, parts = SB_INIT;
-	const struct conf *leaf = c;
-
-	/* conf_key cuts long keys; here the whole is needed. */
-	for (; c != root; c = c->parent) {
-		parts.len = 0;
-		sb_puts(&parts, c->name);
-		if (c != leaf)
-			sb_printf(&parts, ".%s", key.ptr);
-		key.len = 0;
-		sb_puts(&key, parts.ptr);
-	}
-	add_escaped(sb, key.ptr);
-	sb_fini(&key);
-	sb_fini(&parts);
 }
 
 static void
@@ -76,6 +58,7 @@ check_copy(struct conf *root)
 	struct conf_problems problems = { 0 };
 	struct conf *copy = conf_new(), *c;
 	struct sb sb = SB_INIT;
+	char *key;
 
 	/* A key may begin with a byte order mark; the file then must not. */
 	sb_puts(&sb, "\n");
@@ -84,7 +67,9 @@ check_copy(struct conf *root)
 			continue;
 		CHECK(*c->value != '\0' && (unsigned char)*c->value > ' ');
 		CHECK(c->line > 0);
-		write_node(root, c, &sb);
+		key = conf_key_below(root, c);
+		add_escaped(&sb, key);
+		free(key);
 		sb_puts(&sb, " = ");
 		add_escaped(&sb, c->value);
 		sb_puts(&sb, "\n");

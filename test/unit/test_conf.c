@@ -1,13 +1,7 @@
 /* The tree, problems, substitution, YAML, INI, and the choice of reader. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <check.h>
-
-#include "base/mem.h"
 #include "base/str.h"
 #include "test/unit/conf_text.h"
+#include "test/unit/unit.h"
 
 /* --- tree --- */
 
@@ -447,33 +441,26 @@ START_TEST(two_files)
 }
 END_TEST
 
+static const struct unit_test tests[] = {
+	{ .fn = &tree_lookup },
+	{ .fn = &tree_unused },
+	{ .fn = &problems_order },
+	{ .fn = &problems_limit },
+	{ .fn = &substitution_case, .rows = NELEM(substitution) },
+	{ .fn = &substitution_subtree },
+	{ .fn = &substitution_bomb },
+	{ .fn = &substitution_chain },
+	{ .fn = &yaml_case, .rows = NELEM(yaml) },
+	{ .fn = &yaml_mapping_flag },
+	{ .fn = &yaml_depth },
+	{ .fn = &ini_case, .rows = NELEM(ini) },
+	{ .fn = &ini_long_lines },
+	{ .fn = &file_kinds },
+	{ .fn = &two_files },
+};
+
 int
 main(void)
 {
-	Suite *s = suite_create("conf");
-	TCase *tc = tcase_create("conf");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_test(tc, tree_lookup);
-	tcase_add_test(tc, tree_unused);
-	tcase_add_test(tc, problems_order);
-	tcase_add_test(tc, problems_limit);
-	tcase_add_loop_test(tc, substitution_case, 0,
-	    (int)NELEM(substitution));
-	tcase_add_test(tc, substitution_subtree);
-	tcase_add_test(tc, substitution_bomb);
-	tcase_add_test(tc, substitution_chain);
-	tcase_add_loop_test(tc, yaml_case, 0, (int)NELEM(yaml));
-	tcase_add_test(tc, yaml_mapping_flag);
-	tcase_add_test(tc, yaml_depth);
-	tcase_add_loop_test(tc, ini_case, 0, (int)NELEM(ini));
-	tcase_add_test(tc, ini_long_lines);
-	tcase_add_test(tc, file_kinds);
-	tcase_add_test(tc, two_files);
-	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return (failed == 0 ? 0 : 1);
+	return (UNIT_MAIN("conf", tests));
 }

@@ -1,7 +1,6 @@
 /* Metrics in Prometheus's text format 0.0.4. */
-#include <check.h>
-
 #include "base/metric.h"
+#include "test/unit/unit.h"
 
 struct comp {
 	metric_t lines, depth;
@@ -71,19 +70,13 @@ START_TEST(print_joined_names)
 }
 END_TEST
 
+static const struct unit_test tests[] = {
+	{ .fn = &print_grouped },
+	{ .fn = &print_joined_names },
+};
+
 int
 main(void)
 {
-	Suite *s = suite_create("metric");
-	TCase *tc = tcase_create("metric");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_test(tc, print_grouped);
-	tcase_add_test(tc, print_joined_names);
-	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return (failed == 0 ? 0 : 1);
+	return (UNIT_MAIN("metric", tests));
 }

@@ -1,11 +1,7 @@
 /* The grammar of java.util.Properties, as Flume's files use it. */
-#include <stdlib.h>
-
-#include <check.h>
-
-#include "base/mem.h"
 #include "base/str.h"
 #include "test/unit/conf_text.h"
+#include "test/unit/unit.h"
 
 static const struct conf_case grammar[] = {
 	/* separators */
@@ -179,22 +175,16 @@ START_TEST(deep_key)
 }
 END_TEST
 
+static const struct unit_test tests[] = {
+	{ .fn = &grammar_case, .rows = NELEM(grammar) },
+	{ .fn = &nul_is_an_error },
+	{ .fn = &size_is_limited },
+	{ .fn = &long_and_many },
+	{ .fn = &deep_key },
+};
+
 int
 main(void)
 {
-	Suite *s = suite_create("properties");
-	TCase *tc = tcase_create("properties");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_loop_test(tc, grammar_case, 0, (int)NELEM(grammar));
-	tcase_add_test(tc, nul_is_an_error);
-	tcase_add_test(tc, size_is_limited);
-	tcase_add_test(tc, long_and_many);
-	tcase_add_test(tc, deep_key);
-	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return (failed == 0 ? 0 : 1);
+	return (UNIT_MAIN("properties", tests));
 }

@@ -1,13 +1,8 @@
 /* Tables of settings: filling, messages, words. */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <check.h>
-
-#include "base/mem.h"
 #include "base/setting.h"
 #include "base/str.h"
 #include "test/unit/conf_text.h"
+#include "test/unit/unit.h"
 
 struct thing {
 	char			*name, *password;
@@ -341,26 +336,20 @@ START_TEST(table_check)
 }
 END_TEST
 
+static const struct unit_test tests[] = {
+	{ .fn = &fill_values },
+	{ .fn = &fill_defaults },
+	{ .fn = &fill_wrong, .rows = NELEM(wrong) },
+	{ .fn = &secret_is_not_shown },
+	{ .fn = &print_and_read },
+	{ .fn = &explain_text },
+	{ .fn = &explain_mdoc },
+	{ .fn = &explain_json },
+	{ .fn = &table_check },
+};
+
 int
 main(void)
 {
-	Suite *s = suite_create("setting");
-	TCase *tc = tcase_create("setting");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_test(tc, fill_values);
-	tcase_add_test(tc, fill_defaults);
-	tcase_add_loop_test(tc, fill_wrong, 0, (int)NELEM(wrong));
-	tcase_add_test(tc, secret_is_not_shown);
-	tcase_add_test(tc, print_and_read);
-	tcase_add_test(tc, explain_text);
-	tcase_add_test(tc, explain_mdoc);
-	tcase_add_test(tc, explain_json);
-	tcase_add_test(tc, table_check);
-	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return (failed == 0 ? 0 : 1);
+	return (UNIT_MAIN("setting", tests));
 }
