@@ -24,7 +24,8 @@ void	 arena_init(struct arena *, size_t chunk, size_t limit);
 /* Aligned for any type; NULL when the limit would be passed. Not zeroed. */
 void	*arena_alloc(struct arena *, size_t n);
 void	*arena_zalloc(struct arena *, size_t n);
-/* Copies; the copy is NUL-terminated (the NUL is not in len). p NULL at limit. */
+/* Copies; the copy is NUL-terminated (the NUL is not in len). p NULL at the
+ * limit. */
 struct slice arena_copy(struct arena *, struct slice);
 /* Forgets all, keeps one chunk of moderate size for the next round. */
 void	 arena_reset(struct arena *);

@@ -404,6 +404,21 @@ batch_count(struct batch *b)
 	b->plain = plain;
 }
 
+/*
+ * A batch may wait in a channel for long; one that is much smaller than the
+ * array it got from the pool gives the rest back.
+ */
+static void
+batch_shrink(struct batch *b)
+{
+	uint32_t cap = b->n < RECORDS_MIN ? RECORDS_MIN : b->n;
+
+	if (b->cap / 4 < cap)
+		return;
+	b->records = xreallocarray(b->records, cap, sizeof *b->records);
+	b->cap = cap;
+}
+
 void
 batch_seal(struct batch *b)
 {
@@ -416,6 +431,7 @@ batch_seal(struct batch *b)
 		if ((b->records[i].flags & RECORD_DROPPED) == 0)
 			b->records[n++] = b->records[i];
 	b->n = n;
+	batch_shrink(b);
 	batch_count(b);
 	b->charge += sizeof *b + b->cap * sizeof *b->records + b->arena.used;
 	b->sealed = true;
@@ -442,6 +458,7 @@ child_new(struct batch *of, struct batch *parent)
 static struct batch *
 child_seal(struct batch *b)
 {
+	batch_shrink(b);
 	batch_count(b);
 	b->charge += sizeof *b + b->cap * sizeof *b->records;
 	b->sealed = true;

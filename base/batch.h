@@ -8,7 +8,7 @@
  *	b = batch_new();
  *	batch_hold(b, buf);			the batch keeps the bytes
  *	r = batch_add(b, body);			per record
- *	batch_set(b, r, name, value, true);	per-record header; r NULL: on all
+ *	batch_set(b, r, name, value, true);	its header; r NULL: on all
  *	b->cursor = ...				where the source stands after it
  *	batch_seal(b);				const from here on, any thread
  *	batch_ref / batch_unref
@@ -46,8 +46,8 @@ struct record {
 	struct header	*headers;	/* its own; NULL when none */
 	uint32_t	 nheaders;
 	uint16_t	 flags;
-	uint16_t	 shift;		/* private: room at headers as a power of
-					   two; 0: not batch.c's array */
+	uint16_t	 shift;		/* private: room at headers as power
+					   of two; 0: not batch.c's array */
 	uint64_t	 end;		/* origin: offset just behind it in its
 					   file; 0 when it has no origin */
 };
@@ -62,15 +62,16 @@ struct batch {
 	uint32_t	 ncommon;
 	uint32_t	 capcommon;
 
-	const char	*source;	/* name of the source; outlives the batch */
+	const char	*source;	/* its name; outlives the batch */
 	struct cursor	 cursor;	/* after this batch; n == 0: none.
 					   Entries live in the arena. */
-	int64_t		 timestamp;	/* ms since 1970, when it was read */
-	int32_t		 hint;		/* murmur2 of source and file, >= 0: picks
-					   the partition; or BATCH_NO_HINT */
+	int64_t		 timestamp;	/* ms since 1970: when it was read */
+	int32_t		 hint;		/* murmur2 of source and file, >= 0,
+					   for the partition; or
+					   BATCH_NO_HINT */
 	bool		 sealed;
 	size_t		 bytes;		/* bodies and headers; after the seal */
-	size_t		 charge;	/* memory it pins: held buffers, arena */
+	size_t		 charge;	/* memory it pins: buffers, arena */
 
 	/* private to batch.c */
 	atomic_uint	 refs;
@@ -112,7 +113,8 @@ struct slice	 batch_copy(struct batch *, struct slice);
 
 /*
  * Sets a header on one record, or on all with r == NULL: on those there are
- * and on those still to be added.  Copies name and value.  With replace false a header that is already there stays.
+ * and on those still to be added.  Copies name and value.  With replace false
+ * a header that is already there stays.
  */
 void		 batch_set(struct batch *, struct record *r, struct slice name,
 		    struct slice value, bool replace);
@@ -139,7 +141,8 @@ void		 batch_drop(struct batch *, struct record *r);
 /* Copies a cursor into the arena and makes it the batch's. */
 void		 batch_set_cursor(struct batch *, const struct cursor *);
 
-/* Removes dropped records, adds up bytes and charge.  Const from here on. */
+/* Removes dropped records (records may move), adds up bytes and charge.  Const
+ * from here on. */
 void		 batch_seal(struct batch *);
 
 /*

@@ -16,7 +16,7 @@
 #include "base/thread.h"
 
 #define HEAD		64	/* data begins on a cache line of its own */
-#define POOL_MIN	((size_t)32 * 1024)	/* smaller ones: malloc is fine */
+#define POOL_MIN	((size_t)32 * 1024)	/* below, malloc is fine */
 #define POOL_SLOTS	16
 #ifdef ARENA_MALLOC
 #define POOL_BYTES	((size_t)0)	/* let ASan see a use after free */

@@ -32,8 +32,8 @@ __attribute__((target("sse4.2,pclmul")))
 static inline uint64_t
 shift(uint64_t crc, uint32_t by)
 {
-	__m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)crc),
-	    _mm_cvtsi64_si128(by), 0);
+	__m128i a = _mm_cvtsi64_si128((long long)crc);
+	__m128i product = _mm_clmulepi64_si128(a, _mm_cvtsi64_si128(by), 0);
 
 	return (_mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product)));
 }

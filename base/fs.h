@@ -34,7 +34,8 @@ struct fs {
 	int	(*sync)(const struct fs *, int fd, struct err *);
 	/* The same for a directory's entries. */
 	int	(*sync_dir)(const struct fs *, int dirfd, struct err *);
-	int	(*truncate)(const struct fs *, int fd, off_t size, struct err *);
+	int	(*truncate)(const struct fs *, int fd, off_t size,
+		    struct err *);
 	/* Reserves and zeroes [off, off + len): later writes there need no new
 	 * blocks. Not supported by the file system: ERR_REFUSED. */
 	int	(*zero)(const struct fs *, int fd, off_t off, off_t len,

@@ -45,7 +45,8 @@ fs_pread(int fd, void *p, size_t len, off_t off, struct err *e)
  * Opens one part of a path below parent, after creating it when it is not
  * there.  The parent is synced even when the part is there: an earlier
  * process may have died between creating and syncing it.  What cannot be
- * opened for reading (a folder of others on the way) is only passed through.
+ * opened for reading (a folder of others on the way) is only passed through,
+ * and a parent that cannot be synced (a read-only file system) is no obstacle.
  */
 static int
 open_part(const struct fs *fs, int parent, const char *name, struct err *e)
@@ -68,7 +69,8 @@ open_part(const struct fs *fs, int parent, const char *name, struct err *e)
 			*e = why;
 		return (-1);
 	}
-	if (fs->sync_dir(fs, parent, &why) == -1 && made) {
+	if (fs->sync_dir(fs, parent, &why) == -1 &&
+	    (made || why.sys == EIO || why.code == ERR_FULL)) {
 		if (e != NULL)
 			*e = why;
 		fs->close(fs, fd);

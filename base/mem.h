@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 void	*xmalloc(size_t n) __attribute__((malloc, returns_nonnull));
-void	*xcalloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
+void	*xcalloc(size_t n, size_t size)
+	    __attribute__((malloc, returns_nonnull));
 /* Overflow of n * size is a CHECK. */
 void	*xreallocarray(void *p, size_t n, size_t size)
 	    __attribute__((returns_nonnull));

@@ -75,9 +75,9 @@ enum fake_kind {
 struct fake_op {
 	uint64_t	number;		/* from 1 on */
 	enum fake_kind	kind;
-	char		name[48];	/* of the file or folder, without path */
-	uint64_t	off, len;	/* of a write or zero; len: new size of a
-					   truncation */
+	char		name[48];	/* of file or folder, without path */
+	uint64_t	off, len;	/* of a write or zero; len: new size
+					   of a truncation */
 };
 
 enum {

@@ -145,7 +145,8 @@ fake_name_change(struct fake_disk *d, struct node *dir, const char *from,
 		.to = to == NULL ? NULL : xstrdup(fake_base_name(to)),
 		.node = node };
 	if (to != NULL && node != NULL)
-		snprintf(node->name, sizeof node->name, "%s", fake_base_name(to));
+		snprintf(node->name, sizeof node->name, "%s",
+		    fake_base_name(to));
 }
 
 void

@@ -296,6 +296,21 @@ START_TEST(test_batch_drop_all)
 }
 END_TEST
 
+/* A small batch does not sit on the array of a large one before it. */
+START_TEST(test_batch_charge)
+{
+	struct batch *b;
+
+	for (int i = 0; i < 8; i++) {
+		b = make(i % 2 == 0 ? 20000 : 1);
+		batch_seal(b);
+		ck_assert_uint_ge(b->charge, 16 * b->n);
+		ck_assert_uint_le(b->charge, 8192 + 128 * b->n);
+		batch_unref(b);
+	}
+}
+END_TEST
+
 START_TEST(test_batch_child)
 {
 	struct batch *b = make(100), *child, *grand, *tail, *none;
@@ -403,6 +418,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &test_batch_many_headers },
 	{ .fn = &test_batch_drop },
 	{ .fn = &test_batch_drop_all },
+	{ .fn = &test_batch_charge },
 	{ .fn = &test_batch_child },
 	{ .fn = &test_batch_sealed, .signal = SIGABRT },
 	{ .fn = &test_batch_threads },

@@ -113,8 +113,9 @@ START_TEST(test_model)
 
 	for (int i = 0; i < 20000; i++) {
 		unsigned k = (r = unit_random(&seed)) % 32;
+		size_t most = i % 100 == 0 ? CURSOR_NOTE_MAX : 200;
 		struct cursor_entry x = { slice_of(key, 3), r >> 8 & 0xff,
-			slice_of(note, (r >> 16) % (i % 100 == 0 ? 8192 : 200)) };
+			slice_of(note, (r >> 16) % most) };
 
 		snprintf(key, sizeof key, "k%02u", k);
 		if (x.offset == 0)

@@ -134,7 +134,7 @@ static const struct { const char *word, *want; } nearest[] = {
 START_TEST(test_nearest)
 {
 	static const char *const words[] = {
-		"type", "channels", "capacity", "batchSize", "batchDurationMillis",
+		"type", "channels", "capacity", "batchSize", "idleTimeout",
 	};
 	const char *got = str_nearest(nearest[_i].word, words, NELEM(words));
 
@@ -180,7 +180,8 @@ static const struct { const char *p, *s; bool path, want; } globs[] = {
 	{ "/var/log/**/x/*.log", "/var/log/a/x/c/x/b.log", 1, 1 },
 	{ "/var/log/**/x/*.log", "/var/log/a/x/c/y/b.log", 1, 0 },
 	{ "**", "a/b/c", 1, 1 }, { "**/c", "c", 1, 1 }, { "**/c", "a/c", 1, 1 },
-	{ "**/c", "ac", 1, 0 }, { "a/**", "a/b/c", 1, 1 }, { "a/**", "a", 1, 0 },
+	{ "**/c", "ac", 1, 0 }, { "a/**", "a/b/c", 1, 1 },
+	{ "a/**", "a", 1, 0 },
 	{ "a**c", "a/b/c", 1, 1 }, { "a**/c", "ab/x/c", 1, 1 },
 	{ "**/a/**/b", "x/a/y/z/b", 1, 1 }, { "**/a/**/b", "x/y/z/b", 1, 0 },
 	{ "*a*/b", "xay/b", 1, 1 }, { "**", "a/b", 0, 1 },
