@@ -1,0 +1,17 @@
+#include "cli/cli.h"
+
+#include "cli/commands.h"
+
+const struct command cli_commands[] = {
+	{ "topics", topics_command, "create, list, describe, alter, delete "
+	    "topics" },
+	{ "console-producer", console_producer_command,
+	    "send lines of standard input to a topic" },
+	{ "console-consumer", console_consumer_command,
+	    "print the records of a topic" },
+	{ "consumer-groups", consumer_groups_command,
+	    "list, describe, delete consumer groups" },
+	{ "dump-log", dump_log_command,
+	    "print a segment file, of a partition or a file channel" },
+	{ NULL, NULL, NULL }
+};
