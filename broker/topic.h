@@ -39,10 +39,11 @@ struct topic {
 	bool			 internal;
 	_Atomic int32_t		 npartitions;	/* grows only */
 	_Atomic(struct partition **) partitions;
-	_Atomic(const struct topic_config *) config;
+	_Atomic(struct topic_config *) config;
 	atomic_bool		 deleted;
 	atomic_uint		 refs;
-	void			*retired;	/* old arrays and configs */
+	struct partition	***retired;	/* arrays that were outgrown */
+	size_t			 nretired;
 };
 
 /* A reference, or NULL.  Any thread. */
@@ -53,10 +54,32 @@ void		 topic_unref(struct topic *);		/* NULL is fine */
 /* NULL when index is not one of the topic's.  Valid as long as the topic. */
 struct partition *topic_partition(struct topic *, int32_t index);
 /* The current configuration; valid as long as the topic. */
-const struct topic_config *topic_config_get(const struct topic *);
+const struct topic_config *topic_config_get(struct topic *);
+/* All topics by name, with a reference each; free(array). */
+size_t		 topic_list(struct broker *, struct topic ***);
 
 /* [a-zA-Z0-9._-]{1,249}, not "." or ".." . */
 bool		 topic_name_valid(struct slice name);
+
+/* A topic to be made. */
+struct topic_spec {
+	struct slice		 name;		/* valid */
+	int32_t			 partitions;	/* > 0 */
+	struct topic_config	*config;	/* taken over; NULL: defaults */
+	struct topic		*topic;		/* out: a reference, or NULL */
+	struct err		 err;		/* out, when topic is NULL */
+};
+/*
+ * Makes n topics with one write of the catalogue.  Each has its own result:
+ * ERR_EXISTS, ERR_FULL (max.partitions), ERR_SYS.
+ */
+void		 topic_create(struct broker *, struct topic_spec *, size_t n);
+/* Finds or makes one with the defaults: auto.create.topics.enable. */
+struct topic	*topic_auto(struct broker *, struct slice name, struct err *);
+/* ERR_NOT_FOUND: deleted meanwhile; ERR_FULL; ERR_REFUSED: not more than now. */
+int		 topic_grow(struct topic *, int32_t partitions, struct err *);
+/* The caller keeps its reference.  ERR_NOT_FOUND: deleted already. */
+int		 topic_delete(struct topic *, struct err *);
 
 /*
  * The topic of committed offsets, created on first use with
@@ -65,5 +88,14 @@ bool		 topic_name_valid(struct slice name);
  * ERR_NOT_FOUND when it is not there.
  */
 struct topic	*topic_offsets(struct broker *, bool create, struct err *);
+
+/* Reads the file "topics"; the checkpoint is there.  A file that fails its
+ * checksum: ERR_CORRUPT. */
+int		 catalogue_open(struct broker *, struct err *);
+/* Drops the topics; nobody else has a reference any more. */
+void		 catalogue_close(struct broker *);
+/* Removes the folders of deleted topics that nobody uses any more: from the
+ * keeper's thread. */
+void		 catalogue_sweep(struct broker *);
 
 #endif
