@@ -31,6 +31,7 @@
 #include "loop/completion.h"
 #include "seglog/seglog.h"
 
+struct epochs;
 struct producers;
 
 /* Who waits until the synced end reaches offset. */
@@ -46,13 +47,16 @@ struct sync_wait {
 void	sync_wait_init(struct sync_wait *, struct loop *,
 	    void (*fn)(struct completion *, const struct err *));
 
-/* Who waits for new data: fn runs once, in the flusher's thread, without a
- * lock, when the synced end moves or the topic is deleted.  Taken off again
- * with partition_unwatch, after which fn does not run. */
+/*
+ * Who waits for new data: fn runs once, when the synced end moves or the topic
+ * is deleted, in whatever thread did that and under the partition's lock: it
+ * only posts a task.  Taken off again with partition_unwatch, after which fn
+ * does not run.
+ */
 struct watcher {
 	void		(*fn)(struct watcher *);
 	/* private */
-	struct watcher	*next, **prev;
+	struct watcher	*next, **prev;		/* prev NULL: not in a list */
 };
 
 enum partition_state { PARTITION_CLOSED, PARTITION_OPEN, PARTITION_GONE };
@@ -61,20 +65,34 @@ struct partition {		/* owner: its mutex, but the atomics */
 	struct topic		*topic;
 	int32_t			 index;
 	struct mutex		 lock;
-	_Atomic int		 state;
+	_Atomic int		 state;		/* enum partition_state */
 	struct seglog		*log;		/* fixed once open */
+	int			 dirfd;		/* the folder; the log's own is
+						   another */
 	struct producers	*producers;
-	int64_t			 recovery_offset; /* from the checkpoint */
+	struct epochs		*epochs;
+	bool			 stamped;	/* this start's epoch is in it */
 	struct sync_wait	*waits, **waits_tail;	/* by offset */
 	struct watcher		*watchers;
 	struct partition	*dirty_next;	/* flusher's list */
 	bool			 dirty;		/* in that list */
-	_Atomic int64_t		 log_start;	/* DeleteRecords; else 0 */
+	int64_t			 unsynced;	/* bytes since the last sync */
+	int64_t			 snapshot;	/* offset of the last one */
+	int64_t			 snapshot_bytes;/* appended since it */
+	/* From the checkpoint, until it is open. */
+	int64_t			 recovery_offset;
+	int64_t			 start;
 };
 
 /* Opens the log on its first use.  Any thread.  ERR_NOT_FOUND: deleted. */
 int	partition_open(struct partition *, struct err *);
-/* "events-3", for messages; valid as long as buf. */
+static inline bool
+partition_is_open(struct partition *p)
+{
+	return (atomic_load_explicit(&p->state, memory_order_acquire) ==
+	    PARTITION_OPEN);
+}
+/* "events-3", for messages; in buf. */
 const char *partition_name(const struct partition *, char buf[272]);
 
 #define APPEND_RESERVE	0x01	/* may use the room kept for the broker's own
@@ -88,11 +106,40 @@ const char *partition_name(const struct partition *, char buf[272]);
  */
 int	partition_append(struct partition *, struct seglog_batch *, size_t n,
 	    unsigned flags, struct sync_wait *, struct err *);
+/* The same with the lock held and the log open, for who must look at the
+ * producers in one go with the append. */
+int	partition_append_locked(struct partition *, struct seglog_batch *,
+	    size_t n, unsigned flags, struct sync_wait *, struct err *);
 /* wait runs when everything appended before the call is synced; at once, in
  * this call, when it is already. */
 void	partition_wait(struct partition *, struct sync_wait *);
+void	partition_wait_locked(struct partition *, struct sync_wait *);
 
 void	partition_watch(struct partition *, struct watcher *);
 void	partition_unwatch(struct partition *, struct watcher *);
+
+/* --- for the broker's own threads --- */
+
+struct partition *partition_new(struct topic *, int32_t index);
+/* Writes the producers' snapshot and closes the log. */
+void	partition_free(struct partition *);
+/* The topic is deleted: refuses from now on, lets go who waits. */
+void	partition_gone(struct partition *);
+/* The flusher: makes durable what is there and lets go who waited for it. */
+void	partition_flush(struct partition *);
+/* Snapshots the producers when much was appended since the last one. */
+void	partition_tick(struct partition *);
+/* DeleteRecords and retention: whole segments below go.  The lock is held. */
+int	partition_trim_locked(struct partition *, int64_t start,
+	    uint64_t *freed, struct err *);
+/* Closes the active segment, when there is something in it. */
+int	partition_roll_locked(struct partition *, struct err *);
+/* segment.bytes, but no more than dir.max.bytes allows. */
+uint64_t partition_segment_bytes(struct partition *);
+/* Does the folder name, in the broker's, belong to that topic? */
+bool	partition_folder_is(struct broker *, const char *name,
+	    const struct uuid *);
+/* Removes the files of a partition's folder. */
+int	partition_clear(struct broker *, int dirfd, struct err *);
 
 #endif
