@@ -46,9 +46,11 @@
 #define BROKER_MAX_LOOPS	64
 #define BROKER_MAX_API		128
 
+struct answer;
 struct broker_conn;
 struct catalogue;
 struct checkpoint;
+struct fetch;
 struct flusher;
 struct groups;
 struct keeper;
@@ -72,6 +74,7 @@ struct broker_config {
 	int64_t		 inflight_requests;	/* per connection */
 	uint64_t	 fetch_max;
 	uint64_t	 dir_max;		/* 0: derived from the disk */
+	uint64_t	 reserve;
 
 	/* Topics: defaults of the keys in topic_config.h. */
 	int64_t		 num_partitions;
@@ -89,13 +92,11 @@ struct broker_config {
 	int64_t		 roll_ms;
 	int64_t		 roll_hours;
 	uint64_t	 index_interval;
-	struct setting_list cleanup_policy;
+	char		*cleanup_policy;
 	char		*compression;
 	int		 timestamp_type;	/* 0 CreateTime, 1 LogAppendTime */
 	int64_t		 timestamp_before_ms;
 	int64_t		 timestamp_after_ms;
-	int64_t		 flush_messages;
-	int64_t		 flush_ms;
 
 	/* Groups and producers. */
 	int64_t		 offsets_partitions;
@@ -143,8 +144,10 @@ struct broker_loop {		/* owner: its thread, once it runs */
 	struct broker		*broker;
 	struct loop		*loop;
 	struct thread		 thread;
+	_Atomic uintptr_t	 self;		/* thread_self() of the thread */
 	unsigned		 index;
 	struct broker_conn	*conns;		/* all of this loop */
+	struct fetch		*fetches;	/* that wait */
 };
 
 struct broker {			/* const after start but what says otherwise */
@@ -170,12 +173,18 @@ struct broker {			/* const after start but what says otherwise */
 	struct checkpoint	*checkpoint;
 	struct groups		*groups;	/* groups.c */
 	struct producer_ids	*producer_ids;	/* producer_ids.c */
+	bool			 running;	/* the loops were started */
 	atomic_bool		 stopping;
-	/* No room for records of clients; the reserve is for the rest. */
-	atomic_bool		 disk_full;
-	atomic_size_t		 inflight;	/* bytes of requests held */
+	/* Bytes that may still be appended before the reserve begins: set by
+	 * the keeper, counted down by appends. */
+	_Atomic int64_t		 room;
+	atomic_bool		 disk_full;	/* said in the log */
+	struct mutex		 idle_lock;
+	struct cond		 idle;		/* one of these became less */
+	size_t			 nrequests;	/* idle_lock: not answered */
+	size_t			 nconns;	/* idle_lock */
 	struct broker_metrics	 m;
-	struct metric_object	 metric_objects[1];
+	struct metric_object	 metric_object;
 };
 
 struct request;
@@ -200,14 +209,18 @@ struct request {		/* owner: see the thread rule above */
 	struct request		*next;
 	void			*data;
 
+	/* Set by a handler that keeps r on its home loop: the connection is gone
+	 * and the answer not needed; called there, may answer. */
+	request_handler		*gone;
+
 	/* private to server.c */
 	struct buf		*frame;
 	size_t			 charge;
 	struct loop_task	 task;
 	request_handler		*moved;
 	struct request		*queue_next;
-	enum { REQUEST_OPEN, REQUEST_ANSWERED, REQUEST_SILENT,
-	    REQUEST_CLOSES }	 state;
+	int			 outcome;	/* of the handler */
+	int			 state;		/* the same, home's */
 	struct answer		*answer;
 };
 

@@ -1,0 +1,297 @@
+/*
+ * DescribeConfigs: every key of a topic with its value, where it comes from and
+ * what it means; and the broker's settings under Kafka's names.  Tools build
+ * their pages from it, and programs read one key, change it and write all.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "broker/broker_priv.h"
+#include "broker/topic.h"
+#include "broker/topic_config.h"
+#include "kafka/errors.h"
+#include "kafka/messages.h"
+
+#define RESOURCE_TOPIC	2
+#define RESOURCE_BROKER	4
+
+/* Where a value comes from, as DescribeConfigs numbers it. */
+#define SOURCE_TOPIC	1
+#define SOURCE_STATIC	4
+#define SOURCE_DEFAULT	5
+
+typedef struct km_describe_configs_request_resource resource_in;
+typedef struct km_describe_configs_response_result resource_out;
+typedef struct km_describe_configs_response_config config_out;
+
+/* Keys of Kafka's that have one value here, and that tools look for. */
+static const struct {
+	const char	*name, *value;
+	int8_t		 type;
+	const char	*doc;
+} fixed[] = {
+	{ "default.replication.factor", "1", TOPIC_KEY_INT,
+	    "One copy is stored." },
+	{ "min.insync.replicas", "1", TOPIC_KEY_INT, "One copy is stored." },
+	{ "offsets.topic.replication.factor", "1", TOPIC_KEY_INT,
+	    "One copy is stored." },
+	{ "inter.broker.protocol.version", "3.9", TOPIC_KEY_STRING,
+	    "The version of Kafka whose protocol is served." },
+	{ "log.message.format.version", "3.0-IV1", TOPIC_KEY_STRING,
+	    "Batches have format 2." },
+	{ "security.inter.broker.protocol", "PLAINTEXT", TOPIC_KEY_STRING,
+	    "There is one broker." },
+	{ "log.cleaner.enable", "false", TOPIC_KEY_BOOL,
+	    "Compaction is not part of this version." },
+	{ "unclean.leader.election.enable", "false", TOPIC_KEY_BOOL,
+	    "One copy is stored." },
+};
+
+static bool
+wanted(const resource_in *in, const char *name)
+{
+	int32_t i;
+
+	if (in->configuration_keys.n < 0)
+		return (true);
+	for (i = 0; i < in->configuration_keys.n; i++)
+		if (slice_eq_str(in->configuration_keys.v[i], name))
+			return (true);
+	return (false);
+}
+
+static config_out *
+add(struct request *r, resource_out *out, const char *name, const char *value,
+    int8_t source, int8_t type, const char *doc)
+{
+	const struct km_describe_configs_request *in = r->in;
+	config_out *c = &out->configs.v[out->configs.n++];
+
+	kw_defaults(&kd_describe_configs_response_config, c);
+	c->name = slice_str(name);
+	c->value = value == NULL ? SLICE_NULL :
+	    arena_copy(&r->arena, slice_str(value));
+	c->config_source = source;
+	c->is_default = source == SOURCE_DEFAULT;
+	c->config_type = type;
+	if (in->include_documentation && doc != NULL)
+		c->documentation = slice_str(doc);
+	return (c);
+}
+
+/* --- settings --- */
+
+/* A number as such, without units; what tools parse. */
+static const char *
+setting_value(const struct setting *row, const void *obj, char *buf,
+    size_t size)
+{
+	const char *p = (const char *)obj + row->offset;
+
+	switch (row->type) {
+	case SET_INT:
+	case SET_DURATION:
+		snprintf(buf, size, "%" PRId64, *(const int64_t *)p);
+		return (buf);
+	case SET_SIZE:
+		snprintf(buf, size, "%" PRIu64, *(const uint64_t *)p);
+		return (buf);
+	case SET_STR:
+		return (*(char *const *)p);
+	default:
+		return (setting_print(row, obj, buf, size));
+	}
+}
+
+static int8_t
+setting_kind(const struct setting *row)
+{
+	switch (row->type) {
+	case SET_BOOL:
+		return (TOPIC_KEY_BOOL);
+	case SET_INT:
+		return (TOPIC_KEY_INT);
+	case SET_SIZE:
+	case SET_DURATION:
+		return (TOPIC_KEY_LONG);
+	default:
+		return (TOPIC_KEY_STRING);
+	}
+}
+
+static bool
+setting_is_default(const struct setting *row, const void *obj,
+    const void *defaults)
+{
+	char a[64], b[64];
+	const char *x = setting_value(row, obj, a, sizeof a);
+	const char *y = setting_value(row, defaults, b, sizeof b);
+
+	return (x == y || (x != NULL && y != NULL && strcmp(x, y) == 0));
+}
+
+/* Kafka's name where the first one is ours. */
+static const char *
+setting_name(const struct setting *row)
+{
+	if (strcmp(row->name, "listen") == 0 || strcmp(row->name, "dir") == 0)
+		return (row->aliases[0]);
+	return (row->name);
+}
+
+static void
+add_settings(struct request *r, const resource_in *in, resource_out *out)
+{
+	struct broker *b = r->broker;
+	struct conf_problems problems = { NULL, 0, 0, 0 };
+	struct broker_config defaults = { NULL };
+	const struct setting *row;
+	const char *value;
+	char buf[64];
+
+	settings_fill(broker_settings, &defaults, NULL, &problems);
+	conf_problems_fini(&problems);
+	for (row = broker_settings; row->type != SET_END; row++) {
+		if ((row->flags & SETTING_IGNORED) != 0 ||
+		    !wanted(in, setting_name(row)))
+			continue;
+		value = setting_value(row, &b->cfg, buf, sizeof buf);
+		if (strcmp(row->name, "dir") == 0)
+			value = b->dir;
+		add(r, out, setting_name(row), value,
+		    setting_is_default(row, &b->cfg, &defaults) ?
+		    SOURCE_DEFAULT : SOURCE_STATIC, setting_kind(row),
+		    row->doc)->read_only = true;
+	}
+	settings_fini(broker_settings, &defaults);
+}
+
+static void
+describe_broker(struct request *r, const resource_in *in, resource_out *out)
+{
+	const struct setting *row;
+	char id[16];
+	size_t i, n = 0;
+
+	snprintf(id, sizeof id, "%d", r->broker->node_id);
+	if (in->resource_name.len != 0 && !slice_eq_str(in->resource_name,
+	    id)) {
+		out->error_code = KERR_INVALID_REQUEST;
+		out->error_message = SLICE("There is no broker with this id.");
+		return;
+	}
+	for (row = broker_settings; row->type != SET_END; row++)
+		n++;
+	KARRAY_NEW(out->configs, &kd_describe_configs_response_config,
+	    n + NELEM(fixed) + 1, &r->arena);
+	out->configs.n = 0;
+	/* "" asks for what was set for the whole cluster at run time: nothing
+	 * can be. */
+	if (in->resource_name.len == 0)
+		return;
+	add_settings(r, in, out);
+	if (wanted(in, "broker.id"))
+		add(r, out, "broker.id", id, SOURCE_STATIC, TOPIC_KEY_INT,
+		    "The id that clients see.")->read_only = true;
+	for (i = 0; i < NELEM(fixed); i++)
+		if (wanted(in, fixed[i].name))
+			add(r, out, fixed[i].name, fixed[i].value,
+			    SOURCE_DEFAULT, fixed[i].type,
+			    fixed[i].doc)->read_only = true;
+}
+
+/* --- topics --- */
+
+static void
+add_synonyms(struct request *r, config_out *c, int key, const char *mine,
+    const char *theirs)
+{
+	const struct topic_key_row *row = &topic_keys[key];
+	int32_t n = 0;
+
+	KARRAY_NEW(c->synonyms, &kd_describe_configs_response_synonym, 2,
+	    &r->arena);
+	if (mine != NULL) {
+		c->synonyms.v[n].name = slice_str(row->name);
+		c->synonyms.v[n].value = c->value;
+		c->synonyms.v[n++].source = SOURCE_TOPIC;
+	}
+	if (row->broker != NULL) {
+		c->synonyms.v[n].name = slice_str(row->broker);
+		c->synonyms.v[n].value = arena_copy(&r->arena,
+		    slice_str(theirs));
+		c->synonyms.v[n++].source = SOURCE_DEFAULT;
+	}
+	c->synonyms.n = n;
+}
+
+static void
+describe_topic(struct request *r, const resource_in *in, resource_out *out)
+{
+	const struct km_describe_configs_request *q = r->in;
+	const struct topic_config *tc;
+	struct topic *t;
+	config_out *c;
+	char buf[32], def[32];
+	int i;
+
+	if ((t = topic_find(r->broker, in->resource_name)) == NULL) {
+		out->error_code = topic_name_valid(in->resource_name) ?
+		    KERR_UNKNOWN_TOPIC_OR_PARTITION :
+		    KERR_INVALID_TOPIC_EXCEPTION;
+		out->error_message = SLICE("There is no such topic.");
+		return;
+	}
+	tc = topic_config_get(t);
+	KARRAY_NEW(out->configs, &kd_describe_configs_response_config,
+	    TOPIC_NKEYS, &r->arena);
+	out->configs.n = 0;
+	for (i = 0; i < TOPIC_NKEYS; i++) {
+		if (!wanted(in, topic_keys[i].name))
+			continue;
+		c = add(r, out, topic_keys[i].name,
+		    topic_config_text(r->broker, tc, i, buf, sizeof buf),
+		    tc->text[i] != NULL ? SOURCE_TOPIC : SOURCE_DEFAULT,
+		    topic_keys[i].type, topic_keys[i].doc);
+		if (q->include_synonyms)
+			add_synonyms(r, c, i, tc->text[i],
+			    topic_config_text(r->broker, NULL, i, def,
+			    sizeof def));
+	}
+	topic_unref(t);
+}
+
+void
+handle_describe_configs(struct request *r)
+{
+	const struct km_describe_configs_request *in = r->in;
+	struct km_describe_configs_response resp;
+	int32_t i;
+
+	kw_defaults(&kd_describe_configs_response, &resp);
+	KARRAY_NEW(resp.results, &kd_describe_configs_response_result,
+	    (size_t)in->resources.n, &r->arena);
+	for (i = 0; i < in->resources.n; i++) {
+		resource_out *out = &resp.results.v[i];
+
+		out->resource_type = in->resources.v[i].resource_type;
+		out->resource_name = in->resources.v[i].resource_name;
+		switch (out->resource_type) {
+		case RESOURCE_TOPIC:
+			describe_topic(r, &in->resources.v[i], out);
+			break;
+		case RESOURCE_BROKER:
+			describe_broker(r, &in->resources.v[i], out);
+			break;
+		default:
+			out->error_code = KERR_INVALID_REQUEST;
+			out->error_message = SLICE("Only topics and brokers "
+			    "have a configuration here.");
+		}
+	}
+	request_reply(r, &resp);
+}

@@ -1,0 +1,519 @@
+/*
+ * Fetch.  Nothing is copied but small ranges: an answer is encoded bytes with
+ * file ranges in between, all of them whole batches below the synced end.
+ *
+ * A fetch that does not find min_bytes waits on all its partitions: each has
+ * it in its list of watchers, and the flusher posts its task when a synced end
+ * has moved.  Watching comes before the last look, so no movement is missed.
+ * Fetch sessions (KIP-227) are declined by session id 0.
+ */
+#include "broker/fetch.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "broker/partition.h"
+#include "broker/server.h"
+#include "broker/topic.h"
+#include "kafka/errors.h"
+#include "kafka/fetch.h"
+#include "kafka/frame.h"
+#include "kafka/messages.h"
+
+#define COPY_BELOW	(16u << 10)	/* sendfile is not worth its call */
+/* A partition that is asked for costs memory for the answer as well. */
+#define PARTS_MAX	100000
+
+struct fetch_part {
+	struct watcher		 watcher;
+	struct fetch		*fetch;
+	struct topic		*topic;		/* a reference, or NULL */
+	struct partition	*p;		/* NULL: see error */
+	int64_t			 offset;
+	int32_t			 max;
+	int16_t			 error;
+	int64_t			 high, start;
+	struct seglog_range	 range;		/* held while len > 0 */
+};
+
+struct fetch {			/* owner: its loop */
+	struct request		*r;
+	const struct km_fetch_request *in;
+	struct fetch_part	*v;
+	size_t			 n;
+	struct loop_timer	 timer;
+	struct loop_task	 task;
+	atomic_bool		 woken;		/* the task is on its way */
+	bool			 waiting;	/* in the loop's list */
+	bool			 final;		/* answer with what there is */
+	bool			 answered;	/* the task frees it */
+	struct fetch		*next, **prev;
+};
+
+/* --- looking --- */
+
+static int16_t
+check_epoch(const struct broker *b, int32_t epoch)
+{
+	if (epoch == -1 || epoch == b->leader_epoch)
+		return (KERR_NONE);
+	return (epoch < b->leader_epoch ? KERR_FENCED_LEADER_EPOCH :
+	    KERR_UNKNOWN_LEADER_EPOCH);
+}
+
+static int16_t
+error_of(const struct err *err, int version)
+{
+	if (err->code == ERR_NOT_FOUND)
+		return (KERR_UNKNOWN_TOPIC_OR_PARTITION);
+	return (version <= 5 ? KERR_NOT_LEADER_OR_FOLLOWER :
+	    KERR_KAFKA_STORAGE_ERROR);
+}
+
+/* Reads one partition: its ends, and a range of at most max bytes. */
+static void
+look_at(struct fetch_part *fp, size_t max, bool one, int version)
+{
+	struct err err = ERR_INIT;
+	struct seglog *log;
+
+	fp->range.len = 0;
+	if (atomic_load(&fp->p->state) == PARTITION_GONE) {
+		fp->error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+		return;
+	}
+	log = fp->p->log;
+	fp->high = seglog_synced(log);
+	fp->start = seglog_start(log);
+	if (fp->offset < fp->start || fp->offset > seglog_end(log)) {
+		fp->error = KERR_OFFSET_OUT_OF_RANGE;
+		return;
+	}
+	if (max == 0 || fp->offset >= fp->high)
+		return;
+	if (seglog_read(log, fp->offset, fp->high, max, one, &fp->range,
+	    &err) == -1) {
+		fp->range.len = 0;
+		fp->error = err.code == ERR_NOT_FOUND ?
+		    KERR_OFFSET_OUT_OF_RANGE : error_of(&err, version);
+	}
+}
+
+static void
+let_go(struct fetch *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->n; i++)
+		if (f->v[i].range.len > 0) {
+			seglog_release(&f->v[i].range);
+			f->v[i].range.len = 0;
+		}
+}
+
+/* Bytes that this partition may give when the answer has total already.  The
+ * first one with records gives a batch whatever the limits say (KIP-74). */
+static size_t
+share_of(const struct fetch *f, const struct fetch_part *fp, size_t total)
+{
+	size_t max = f->r->broker->cfg.fetch_max;
+	size_t part = fp->max > 0 ? (size_t)fp->max : 0;
+
+	if (f->in->max_bytes >= 0 && (size_t)f->in->max_bytes < max)
+		max = (size_t)f->in->max_bytes;
+	max = total < max ? max - total : 0;
+	if (part < max)
+		max = part;
+	return (max == 0 && total == 0 ? 1 : max);
+}
+
+/* Collects what there is; true when it is to be answered now. */
+static bool
+collect(struct fetch *f)
+{
+	bool now = f->final || f->n == 0;
+	struct fetch_part *fp;
+	size_t i, total = 0;
+
+	for (i = 0; i < f->n; i++) {
+		fp = &f->v[i];
+		if (fp->error == KERR_NONE) {
+			look_at(fp, share_of(f, fp, total), total == 0,
+			    f->r->version);
+			total += fp->range.len;
+		}
+		if (fp->error != KERR_NONE)
+			now = true;
+	}
+	if (now || (int64_t)total >= f->in->min_bytes)
+		return (true);
+	let_go(f);
+	return (false);
+}
+
+/* --- answering --- */
+
+struct held {
+	struct seglog_range	 range;
+	struct topic		*topic;
+};
+
+static void
+release_held(void *arg)
+{
+	struct held *h = arg;
+
+	seglog_release(&h->range);
+	topic_unref(h->topic);
+	free(h);
+}
+
+static void
+add_file(struct answer *a, size_t *cap, size_t at, struct fetch_part *fp)
+{
+	struct held *h = xmalloc(sizeof *h);
+
+	h->range = fp->range;
+	h->topic = topic_ref(fp->topic);
+	GROW(a->files, a->nfiles, *cap);
+	a->files[a->nfiles++] = (struct answer_file){
+		.at = at, .fd = h->range.fd, .pos = h->range.pos,
+		.len = h->range.len, .release = release_held, .arg = h
+	};
+	fp->range.len = 0;
+}
+
+/* Puts the records in: as bytes when they are few, else as a file range. */
+static int
+put_records(struct fetch_part *fp, struct kwriter *w, size_t at,
+    struct answer *a, size_t *cap)
+{
+	size_t len = fp->range.len;
+	uint8_t *to;
+
+	if (len == 0)
+		return (0);
+	if (len >= COPY_BELOW) {
+		add_file(a, cap, at, fp);
+		return (0);
+	}
+	if ((to = kwriter_room(w, len)) == NULL ||
+	    fs_pread(fp->range.fd, to, len, fp->range.pos, NULL) !=
+	    (ssize_t)len)
+		return (-1);
+	w->len += len;
+	seglog_release(&fp->range);
+	fp->range.len = 0;
+	return (0);
+}
+
+static int
+put_partition(struct fetch *f, struct kfetch *k, struct fetch_part *fp,
+    int32_t index, struct answer *a, size_t *cap)
+{
+	struct km_fetch_response_partition part;
+	size_t at;
+
+	kw_defaults(&kd_fetch_response_partition, &part);
+	part.partition_index = index;
+	part.error_code = fp->error;
+	part.high_watermark = fp->error == KERR_NONE ? fp->high : -1;
+	part.last_stable_offset = part.high_watermark;
+	part.log_start_offset = fp->error == KERR_NONE ? fp->start : -1;
+	part.aborted_transactions.n = f->in->isolation_level == 0 ? -1 : 0;
+	metric_add_shared(&f->r->broker->m.bytes_out, (int64_t)fp->range.len);
+	at = kfetch_partition(k, &part, fp->range.len);
+	if (put_records(fp, k->w, at, a, cap) == -1)
+		return (-1);
+	kfetch_partition_end(k, &part);
+	return (0);
+}
+
+static int
+put_all(struct fetch *f, struct kfetch *k, struct answer *a, size_t *cap)
+{
+	const struct km_fetch_request_topic *t;
+	int32_t i, j;
+	size_t n = 0;
+
+	for (i = 0; i < f->in->topics.n; i++) {
+		t = &f->in->topics.v[i];
+		kfetch_topic(k, t->topic, t->partitions.n);
+		for (j = 0; j < t->partitions.n; j++)
+			if (put_partition(f, k, &f->v[n++],
+			    t->partitions.v[j].partition, a, cap) == -1)
+				return (-1);
+	}
+	return (0);
+}
+
+static size_t
+files_len(const struct answer *a)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < a->nfiles; i++)
+		n += a->files[i].len;
+	return (n);
+}
+
+/* The answer, or NULL when reading failed. */
+static struct answer *
+make_answer(struct fetch *f)
+{
+	struct answer files = { NULL }, *a;
+	struct request *r = f->r;
+	struct kfetch k;
+	struct kwriter w;
+	size_t at, cap = 0;
+	int rc;
+
+	kwriter_init(&w, 256, 1u << 30);
+	at = kframe_response_begin(&w, kapi_get(KAPI_Fetch), r->version,
+	    r->correlation);
+	kfetch_begin(&k, &w, r->version, 0, KERR_NONE, 0,
+	    f->in->topics.n < 0 ? 0 : f->in->topics.n);
+	rc = put_all(f, &k, &files, &cap);
+	if (rc == -1 || w.full) {
+		kwriter_fini(&w);
+		a = xcalloc(1, sizeof *a);
+		a->files = files.files;
+		a->nfiles = files.nfiles;
+		answer_free(a);
+		return (NULL);
+	}
+	kfetch_end(&k);
+	kframe_end(&w, at, files_len(&files));
+	a = answer_of(&w);
+	a->files = files.files;
+	a->nfiles = files.nfiles;
+	return (a);
+}
+
+static void
+unwatch_all(struct fetch *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->n; i++)
+		if (f->v[i].p != NULL)
+			partition_unwatch(f->v[i].p, &f->v[i].watcher);
+}
+
+static void
+fetch_free(struct fetch *f)
+{
+	size_t i;
+
+	let_go(f);
+	for (i = 0; i < f->n; i++)
+		topic_unref(f->v[i].topic);
+	free(f->v);
+	free(f);
+}
+
+static void
+respond(struct fetch *f)
+{
+	struct request *r = f->r;
+	struct answer *a;
+
+	if (f->waiting) {
+		unwatch_all(f);
+		timer_fini(&f->timer);
+		*f->prev = f->next;
+		if (f->next != NULL)
+			f->next->prev = f->prev;
+	}
+	a = make_answer(f);
+	r->gone = NULL;
+	if (atomic_load(&f->woken))
+		f->answered = true;	/* the task is still to come */
+	else
+		fetch_free(f);
+	if (a != NULL)
+		request_answer(r, a);
+	else
+		request_close(r, "records could not be read");
+}
+
+/* --- waiting --- */
+
+static void
+on_watch(struct watcher *w)
+{
+	struct fetch_part *fp = container_of(w, struct fetch_part, watcher);
+	struct fetch *f = fp->fetch;
+
+	if (!atomic_exchange(&f->woken, true))
+		loop_post(f->r->home->loop, &f->task);
+}
+
+static void
+watch_all(struct fetch *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->n; i++)
+		if (f->v[i].p != NULL)
+			partition_watch(f->v[i].p, &f->v[i].watcher);
+}
+
+static void
+look_again(struct fetch *f)
+{
+	unwatch_all(f);
+	if (!collect(f)) {
+		watch_all(f);
+		if (!collect(f))
+			return;
+	}
+	respond(f);
+}
+
+static void
+on_task(struct loop_task *t)
+{
+	struct fetch *f = container_of(t, struct fetch, task);
+
+	atomic_store(&f->woken, false);
+	if (f->answered)
+		fetch_free(f);
+	else
+		look_again(f);
+}
+
+static void
+finish_now(struct fetch *f)
+{
+	f->final = true;
+	(void)collect(f);
+	respond(f);
+}
+
+static void
+on_timer(struct loop_timer *t)
+{
+	finish_now(container_of(t, struct fetch, timer));
+}
+
+static void
+on_gone(struct request *r)
+{
+	finish_now(r->data);
+}
+
+void
+fetch_wake_all(struct broker_loop *bl)
+{
+	while (bl->fetches != NULL)
+		finish_now(bl->fetches);
+}
+
+static void
+wait_for_more(struct fetch *f)
+{
+	struct broker_loop *bl = f->r->home;
+
+	f->waiting = true;
+	f->next = bl->fetches;
+	f->prev = &bl->fetches;
+	if (f->next != NULL)
+		f->next->prev = &f->next;
+	bl->fetches = f;
+	f->task.fn = on_task;
+	timer_init(&f->timer, bl->loop, on_timer);
+	timer_arm(&f->timer, f->in->max_wait_ms);
+	f->r->gone = on_gone;
+	f->r->data = f;
+	look_again(f);
+}
+
+/* --- the request --- */
+
+static void
+prepare(struct fetch *f, struct fetch_part *fp, struct topic *t,
+    const struct km_fetch_request_partition *in)
+{
+	struct broker *b = f->r->broker;
+	struct err err = ERR_INIT;
+	struct partition *p;
+
+	fp->fetch = f;
+	fp->watcher.fn = on_watch;
+	fp->offset = in->fetch_offset;
+	fp->max = in->partition_max_bytes;
+	fp->high = fp->start = -1;
+	p = t == NULL ? NULL : topic_partition(t, in->partition);
+	if (p == NULL) {
+		fp->error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+		return;
+	}
+	fp->topic = topic_ref(t);
+	fp->error = check_epoch(b, in->current_leader_epoch);
+	if (fp->error != KERR_NONE)
+		return;
+	if (partition_open(p, &err) == -1)
+		fp->error = error_of(&err, f->r->version);
+	else
+		fp->p = p;
+}
+
+static struct fetch *
+fetch_new(struct request *r, size_t n)
+{
+	const struct km_fetch_request *in = r->in;
+	struct fetch *f = xcalloc(1, sizeof *f);
+	struct topic *t;
+	int32_t i, j;
+
+	f->r = r;
+	f->in = in;
+	f->v = xcalloc(n + 1, sizeof *f->v);
+	for (i = 0; i < in->topics.n; i++) {
+		t = topic_find(r->broker, in->topics.v[i].topic);
+		for (j = 0; j < in->topics.v[i].partitions.n; j++)
+			prepare(f, &f->v[f->n++], t,
+			    &in->topics.v[i].partitions.v[j]);
+		topic_unref(t);
+	}
+	return (f);
+}
+
+static void
+refuse_session(struct request *r)
+{
+	struct km_fetch_response resp;
+
+	kw_defaults(&kd_fetch_response, &resp);
+	resp.error_code = KERR_FETCH_SESSION_ID_NOT_FOUND;
+	request_reply(r, &resp);
+}
+
+void
+handle_fetch(struct request *r)
+{
+	const struct km_fetch_request *in = r->in;
+	struct fetch *f;
+	size_t n = 0;
+	int32_t i;
+
+	/* We never gave out a session, so nothing can go on in one. */
+	if (in->session_epoch > 0) {
+		refuse_session(r);
+		return;
+	}
+	for (i = 0; i < in->topics.n; i++)
+		n += (size_t)in->topics.v[i].partitions.n;
+	if (n > PARTS_MAX) {
+		request_close(r, "it asks for too many partitions");
+		return;
+	}
+	f = fetch_new(r, n);
+	if (collect(f) || in->max_wait_ms <= 0 ||
+	    atomic_load(&r->broker->stopping))
+		respond(f);
+	else
+		wait_for_more(f);
+}
