@@ -116,24 +116,32 @@ agent_choose(struct conf *root, const char *name, struct conf_problems *p)
 	return (c);
 }
 
+static bool
+lists_something(const struct conf *agent)
+{
+	const struct conf *c;
+
+	for (c = agent->children; c != NULL; c = c->next)
+		if (section_find(c->name) != NULL &&
+		    (c->value != NULL || c->mapping))
+			return (true);
+	return (false);
+}
+
 /* Keys of an agent that lists nothing, next to one of nearly the same name:
  * al.sources.r1.type for a1.sources.r1.type. */
 static void
 report_stray_agents(struct config_build *b)
 {
 	const char *chosen = b->cfg->name;
-	const struct conf *c, *list;
+	const struct conf *c;
 
-	for (c = b->cfg->root->children; c != NULL; c = c->next) {
-		list = conf_find(c, "channels");
-		if (c == b->cfg->node || !is_agent(c) ||
-		    (list != NULL && (list->value != NULL || list->mapping)))
-			continue;
-		if (str_nearest(c->name, &chosen, 1) != NULL)
-			conf_warn(b->p, c, "%s.*: agent '%s' lists no "
-			    "channels, so nothing reads these keys; did you "
-			    "mean '%s'?", c->name, c->name, chosen);
-	}
+	for (c = b->cfg->root->children; c != NULL; c = c->next)
+		if (c != b->cfg->node && is_agent(c) && !lists_something(c) &&
+		    str_nearest(c->name, &chosen, 1) != NULL)
+			conf_warn(b->p, c, "%s.*: agent '%s' lists nothing, "
+			    "so nothing reads these keys; did you mean '%s'?",
+			    c->name, c->name, chosen);
 }
 
 /* --- its sections --- */
@@ -324,6 +332,8 @@ agent_config_load(const char *const *paths, size_t npaths, const char *name,
 	struct config_build b = { cfg, p, flags & AGENT_CONFIG_LENIENT };
 	size_t before = p->errors;
 
+	/* Flume does not look at a component's own keys. */
+	p->unknown_ok = b.lenient;
 	cfg->root = conf_new();
 	read_files(cfg->root, paths, npaths, p);
 	if (p->errors == before || cfg->root->children != NULL)

@@ -18,7 +18,8 @@
 #include "base/conf.h"
 
 #define AGENT_CONFIG_LENIENT	0x1	/* Flume's way: drop what is broken and
-					   say what was dropped (warnings) */
+					   say what was dropped (warnings);
+					   sets problems->unknown_ok */
 
 struct component_config {
 	char			*name;		/* "r1" */

@@ -69,6 +69,9 @@ config_names_fini(struct config_names *names)
 	*names = (struct config_names){ NULL, 0, 0 };
 }
 
+/* A list nobody writes by hand; it bounds the work on one. */
+#define NAMES_MAX	1000
+
 /* A habit from elsewhere that Flume takes for a part of a name. */
 static void
 check_commas(struct config_build *b, const struct conf *node)
@@ -98,7 +101,7 @@ config_names_read(struct config_build *b, struct conf *node,
     struct config_names *names)
 {
 	const struct conf *c;
-	char *copy, *rest, *word;
+	char key[CONF_KEY_SIZE], *copy, *rest, *word;
 
 	if (node == NULL)
 		return;
@@ -111,9 +114,12 @@ config_names_read(struct config_build *b, struct conf *node,
 	node->used = true;
 	check_commas(b, node);
 	rest = copy = xstrdup(node->value);
-	while ((word = strsep(&rest, b->lenient ? " \t\r\n\f\v" :
-	    " \t\r\n\f\v,")) != NULL)
+	while (names->n < NAMES_MAX && (word = strsep(&rest, b->lenient ?
+	    " \t\r\n\f\v" : " \t\r\n\f\v,")) != NULL)
 		if (*word != '\0')
 			add_word(b, node, names, word);
+	if (names->n == NAMES_MAX)
+		conf_error(b->p, node, "%s names more than %d components",
+		    conf_key(node, key, sizeof key), NAMES_MAX - 1);
 	free(copy);
 }

@@ -19,12 +19,7 @@
 static struct conf *
 child_of(const struct conf *c, const char *name)
 {
-	struct conf *child;
-
-	for (child = c->children; child != NULL; child = child->next)
-		if (strcmp(child->name, name) == 0)
-			return (child);
-	return (NULL);
+	return (strchr(name, '.') != NULL ? NULL : conf_find(c, name));
 }
 
 /* The child nearest to a name that no list names; NULL if none is near. */
@@ -55,6 +50,11 @@ report_undefined(struct config_build *b, struct conf *section, const char *what,
 	char key[CONF_KEY_SIZE];
 
 	conf_key(section, key, sizeof key);
+	if (strchr(name, '.') != NULL) {
+		config_broken(b, section, what, "%s lists '%s', but a name "
+		    "cannot hold a dot, which ends it in a key", key, name);
+		return;
+	}
 	if (near == NULL) {
 		config_broken(b, section, what, "%s lists '%s', but there is "
 		    "no %s.%s.type; add it, or take the name off the list",
@@ -123,6 +123,37 @@ config_component_fini(struct component_config *c)
 	free(c->who);
 }
 
+/* Keys that Flume accepts for a component of any type. */
+static const struct setting any_component[] = {
+	SETTING_NOOP("runner", "leat runs components in its own way."),
+	SETTING_NOOP("config", "leat checks settings by its own tables."),
+	SETTING_END
+};
+static const struct setting any_source[] = {
+	SETTING_NOOP("backoffSleepIncrement", "this source does not poll."),
+	SETTING_NOOP("maxBackoffSleep", "this source does not poll."),
+	SETTING_END
+};
+
+/* Rows whose key the plugin has no row of its own for. */
+static void
+accept_common(struct config_build *b, const struct component_config *c,
+    const struct setting *rows)
+{
+	const struct setting *own;
+	struct setting one[2] = { { SET_END }, SETTING_END };
+
+	for (; rows->type != SET_END; rows++) {
+		for (own = c->plugin->settings; own != NULL &&
+		    own->type != SET_END; own++)
+			if (strcmp(own->name, rows->name) == 0)
+				break;
+		one[0] = *rows;
+		if (own == NULL || own->type == SET_END)
+			settings_fill(one, NULL, c->node, b->p);
+	}
+}
+
 static void
 component_init(struct config_build *b, struct component_config *c,
     struct conf *node, enum component_kind kind, const char *owner,
@@ -137,6 +168,11 @@ component_init(struct config_build *b, struct component_config *c,
 	c->node = node;
 	c->plugin = find_type(b, node, kind, what);
 	node->apart = true;
+	if (c->plugin == NULL)
+		return;
+	accept_common(b, c, any_component);
+	if (kind == COMPONENT_SOURCE)
+		accept_common(b, c, any_source);
 }
 
 struct component_config *

@@ -55,6 +55,8 @@ struct conf_problems {
 	}	*v;
 	size_t	 n, cap, errors;
 	size_t	 dropped;		/* not kept */
+	bool	 unknown_ok;		/* keys that no table knows are
+					   warnings (Flume says nothing) */
 };
 
 void	conf_error(struct conf_problems *, const struct conf *where,

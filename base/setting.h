@@ -103,6 +103,7 @@ const char *setting_print(const struct setting *, const void *obj, char *buf,
  * Reports each value below node that no table row of tables[0..n) (NULLs are
  * fine) claims and nobody used, as an error with "did you mean".  what names
  * the component for the sentence "WHAT has no setting": "source=r1".
+ * With problems->unknown_ok they are warnings.
  */
 void	settings_report_unused(struct conf *node,
 	    const struct setting *const *tables, size_t n, const char *what,

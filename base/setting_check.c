@@ -122,21 +122,26 @@ report_unused(struct conf *c, void *ctx)
 	struct unused *u = ctx;
 	char full[CONF_KEY_SIZE], *key;
 	const char *near;
+	struct sb sb = SB_INIT;
 
 	/* The node's own value is its owner's matter. */
 	if (c == u->node)
 		return;
 	key = conf_key_below(u->node, c);
-	conf_key(c, full, sizeof full);
-	if (is_claimed(u, key))
-		;
-	else if ((near = suggestion(u, key)) != NULL)
-		conf_error(u->problems, c, "%s: %s has no setting '%.*s'; did "
-		    "you mean '%s'?", full, u->what, CONF_KEY_SIZE, key, near);
-	else
-		conf_error(u->problems, c, "%s: %s has no setting '%.*s'; "
-		    "remove it, or see leat explain for those it has", full,
-		    u->what, CONF_KEY_SIZE, key);
+	if (!is_claimed(u, key)) {
+		near = suggestion(u, key);
+		sb_printf(&sb, "%s: %s has no setting '%.*s'; ",
+		    conf_key(c, full, sizeof full), u->what, CONF_KEY_SIZE,
+		    key);
+		if (near != NULL)
+			sb_printf(&sb, "did you mean '%s'?", near);
+		else
+			sb_puts(&sb, "remove it, or see leat explain for "
+			    "those it has");
+		(u->problems->unknown_ok ? conf_warn : conf_error)(u->problems,
+		    c, "%s", sb.ptr);
+		sb_fini(&sb);
+	}
 	free(key);
 }
 

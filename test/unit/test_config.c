@@ -168,6 +168,11 @@ static const struct {
 	/* names twice */
 	{ GOOD "a1.sinks.k1.channel=c1 c1\n", GOOD_MODEL,
 	    "set again|names 'c1' twice" },
+	/* keys of any component that have no effect */
+	{ GOOD "a1.sources.r1.maxBackoffSleep=1\na1.sinks.k1.runner.type=x\n"
+	    "a1.channels.c1.config=a.B\n", GOOD_MODEL,
+	    "a1.sources.r1.maxBackoffSleep has no effect: this source does|"
+	    "a1.sinks.k1.runner has no effect|a1.channels.c1.config has no" },
 	/* substitution from the same file, and keys of another agent */
 	{ "TYPE = seq\nb.sources = x\nb.sources.x.port = ${env:LEAT_NONE}\n"
 	    GOOD "a1.sources.r1.type = ${TYPE}\n", NULL, NULL },
@@ -300,6 +305,9 @@ static const struct {
 	    ":1: error: agent a1 has no channel|:2: warning: " R1_GONE
 	    "|channel c1 is dropped",
 	    NULL },
+	{ GOOD "a1.sinks=k1 k.2\na1.sinks.k.2.type=logger\n",
+	    "set again|a1.sinks lists 'k.2', but a name cannot hold a dot|"
+	    "a1.sinks.k has keys", NULL, GOOD_MODEL },
 	/* joints */
 	{ GOOD "a1.sources.r1.channels=c1 c9\n",
 	    "set again|a1.sources.r1.channels: agent a1 has no channel 'c9'; "
@@ -476,8 +484,8 @@ static const struct {
 	{ TWO, "PORT", "no agent 'PORT'; it has agent1, agent2" },
 	{ "PORT=1\n", NULL, "has no agent; its keys look like a1.sources" },
 	{ "", "x", "has no agent; its keys look like x.sources" },
-	{ "al.sources.r1.port=1\n" GOOD, "a1", "al.*: agent 'al' lists no "
-	    "channels, so nothing reads these keys; did you mean 'a1'?" },
+	{ "al.sources.r1.port=1\n" GOOD, "a1", "al.*: agent 'al' lists "
+	    "nothing, so nothing reads these keys; did you mean 'a1'?" },
 };
 
 START_TEST(agent_choice)
@@ -491,6 +499,23 @@ START_TEST(agent_choice)
 	conf_problems_check(&p, choices[_i].problems, what);
 	ck_assert((cfg == NULL) == (p.errors > 0));
 	agent_config_free(cfg);
+	conf_problems_fini(&p);
+}
+END_TEST
+
+/* A list of more names than anybody can mean is refused, and at once. */
+START_TEST(long_list)
+{
+	struct conf_problems p = { 0 };
+	struct sb sb = SB_INIT;
+	int i;
+
+	sb_puts(&sb, "a1.sources=");
+	for (i = 0; i < 200000; i++)
+		sb_printf(&sb, "r%d ", i);
+	ck_assert(load(sb.ptr, "a1", 0, &p) == NULL);
+	ck_assert(strstr(p.v[0].text, "names more than 999") != NULL);
+	sb_fini(&sb);
 	conf_problems_fini(&p);
 }
 END_TEST
@@ -519,6 +544,85 @@ START_TEST(files_merge)
 }
 END_TEST
 
+/*
+ * Several agents in one file, after Flume's own test resource: the first is
+ * good, the others each have what Flume would pass over.
+ */
+static const char hosts[] =
+    "# five hosts, one file\n"
+    "host1.sources = source1\n"
+    "host1.channels = channel1\n"
+    "host1.sinks = sink1\n"
+    "host1.sources.source1.type = seq\n"
+    "host1.sources.source1.channels = channel1\n"
+    "host1.channels.channel1.type = memory\n"
+    "host1.channels.channel1.capacity = 10000\n"
+    "host1.sinks.sink1.type = logger\n"
+    "host1.sinks.sink1.channel = channel1\n"
+    "! nothing but sources, of no known type\n"
+    "host2.sources = one two\n"
+    "host2.sources.one.type = foo\n"
+    "host2.sources.two.type = netcat\n"
+    "! a sink on a channel that is not there\n"
+    "host3.sources = s\n"
+    "host3.channels = c d\n"
+    "host3.sinks = k\n"
+    "host3.sources.s.type = seq\n"
+    "host3.sources.s.channels = \\\n"
+    "    c \\\n"
+    "    missing\n"
+    "host3.channels.c.type = memory\n"
+    "host3.channels.d.capacity = 5\n"
+    "host3.sinks.k.type = logger\n"
+    "host3.sinks.k.channel = other\n"
+    "! a group with a sink that is not there, and old keys\n"
+    "host5.channels = c\n"
+    "host5.channels.c.type = memory\n"
+    "host5.sinks = k\n"
+    "host5.sinks.k.type = logger\n"
+    "host5.sinks.k.channel = c\n"
+    "host5.sinkgroups = g\n"
+    "host5.sinkgroups.g.sinks = k nobody\n"
+    "host5.sinkgroups.g.policy.type = failover\n";
+
+static const struct {
+	const char *name, *strict;
+} host_cases[] = {
+	{ "host1", NULL },
+	{ "host2", ":13: error: source one: 'foo' is no type|:13: error: "
+	    "host2.sources.one.channels is missing|:14: error: source two: "
+	    "leat does not have Flume's source 'netcat'; it has|:14: error: "
+	    "host2.sources.two.channels is missing" },
+	{ "host3", ":20: error: host3.sources.s.channels: agent host3 has no "
+	    "channel 'missing'|:24: error: host3.channels.d.type is missing|"
+	    ":26: error: host3.sinks.k.channel: agent host3 has no channel "
+	    "'other'" },
+	{ "host4", "no agent 'host4'; it has host1, host2, host3, host5; did" },
+	{ "host5", ":33: error: host5.sinkgroups: sink groups are not" },
+};
+
+START_TEST(five_hosts)
+{
+	struct conf_problems p = { 0 };
+	struct agent_config *cfg = load(hosts, host_cases[_i].name, 0, &p);
+	char *text;
+
+	if (host_cases[_i].strict == NULL) {
+		ck_assert_uint_eq(p.n, 0);
+		text = model_text(cfg);
+		ck_assert_str_eq(text, "host1: source=source1:seq[channel1]; "
+		    "channel=channel1:memory; sink=sink1:logger[channel1]; ");
+		free(text);
+	} else {
+		ck_assert(cfg == NULL);
+		conf_problems_check(&p, host_cases[_i].strict,
+		    host_cases[_i].name);
+	}
+	agent_config_free(cfg);
+	conf_problems_fini(&p);
+}
+END_TEST
+
 static const struct unit_test tests[] = {
 	{ .fn = &good_case, .rows = NELEM(good) },
 	{ .fn = &good_yaml },
@@ -526,6 +630,8 @@ static const struct unit_test tests[] = {
 	{ .fn = &broken_strict, .rows = NELEM(broken) },
 	{ .fn = &broken_lenient, .rows = NELEM(broken) },
 	{ .fn = &agent_choice, .rows = NELEM(choices) },
+	{ .fn = &five_hosts, .rows = NELEM(host_cases) },
+	{ .fn = &long_list },
 	{ .fn = &files_merge },
 };
 

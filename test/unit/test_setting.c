@@ -172,6 +172,21 @@ START_TEST(fill_wrong)
 }
 END_TEST
 
+START_TEST(unknown_as_warning)
+{
+	struct conf_problems p = { .unknown_ok = true };
+	const struct setting *tables[] = { table };
+	struct conf *root = read_node("bachSize = 1\n", &p);
+
+	settings_report_unused(root, tables, 1, "thing", &p);
+	conf_problems_check(&p, "f:1: warning: bachSize: thing has no setting "
+	    "'bachSize'; did you mean 'batchSize'?", "warning");
+	ck_assert_uint_eq(p.errors, 0);
+	conf_free(root);
+	conf_problems_fini(&p);
+}
+END_TEST
+
 /* What is secret is not in a message, not even when it is wrong. */
 START_TEST(secret_is_not_shown)
 {
@@ -340,6 +355,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &fill_values },
 	{ .fn = &fill_defaults },
 	{ .fn = &fill_wrong, .rows = NELEM(wrong) },
+	{ .fn = &unknown_as_warning },
 	{ .fn = &secret_is_not_shown },
 	{ .fn = &print_and_read },
 	{ .fn = &explain_text },
