@@ -1,4 +1,7 @@
-/* leat explain: a component's settings, printed from its table. */
+/*
+ * leat explain: a component's settings, printed from its table.  With -o mdoc
+ * all of them as the part of leat.conf(5) that is not written by hand.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -76,6 +79,41 @@ explain(const char *type, bool json)
 	return (EX_USAGE);
 }
 
+static void
+manual_part(const char *title, const char *doc,
+    const char *const *aliases, const struct setting *table)
+{
+	size_t i;
+
+	printf(".Ss %s\n%s\n", title, doc);
+	for (i = 0; aliases != NULL && aliases[i] != NULL; i++)
+		printf("%s\n.Li %s%s\n", i == 0 ? "Also" : ",", aliases[i],
+		    aliases[i + 1] == NULL ? " ." : "");
+	settings_explain(table, SETTING_MDOC, stdout);
+}
+
+static void
+manual(void)
+{
+	const struct plugin *p;
+	char title[64];
+	size_t i;
+	int kind;
+
+	for (kind = 0; kind < KINDS; kind++)
+		for (i = 0; (p = registry_nth(kind, i)) != NULL; i++) {
+			snprintf(title, sizeof title, "%c%s %s",
+			    component_kind_names[kind][0] - 'a' + 'A',
+			    component_kind_names[kind] + 1, p->name);
+			manual_part(title, p->doc, p->aliases, p->settings);
+		}
+	manual_part("Section broker", "The built-in broker, below "
+	    "AGENT.broker; in server.properties without that.", NULL,
+	    broker_settings);
+	manual_part("Section monitor", "Metrics and health over HTTP, below "
+	    "AGENT.monitor.", NULL, monitor_settings);
+}
+
 int
 explain_command(int argc, char **argv)
 {
@@ -86,6 +124,8 @@ explain_command(int argc, char **argv)
 		goto out;
 	if (o.help)
 		fputs(usage, stdout);
+	else if (o.mdoc)
+		manual();
 	else if (o.nrest == 0)
 		list_types();
 	else

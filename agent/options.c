@@ -73,7 +73,8 @@ take(struct options *o, int c, const char *arg)
 		return (0);
 	case 'o':
 		o->json = strcmp(arg, "json") == 0;
-		if (o->json || strcmp(arg, "text") == 0)
+		o->mdoc = strcmp(arg, "mdoc") == 0;
+		if (o->json || o->mdoc || strcmp(arg, "text") == 0)
 			return (0);
 		fprintf(stderr, "leat: -o %s: give json or text\n", arg);
 		return (EX_USAGE);

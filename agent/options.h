@@ -18,6 +18,7 @@ struct options {
 	long		 monitor_port;	/* -Dflume.monitoring.port; -1 */
 	bool		 lenient;	/* --flume-lenient */
 	bool		 json;		/* -o json */
+	bool		 mdoc;		/* -o mdoc, for the manual page */
 	bool		 help;
 	char		**rest;		/* operands */
 	int		 nrest;
