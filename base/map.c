@@ -216,7 +216,8 @@ map_next(const struct map *m, size_t *it, struct slice *key, void **value)
 			continue;
 		if (key != NULL)
 			*key = slice_of(s->key, s->len);
-		*value = s->value;
+		if (value != NULL)
+			*value = s->value;
 		return (true);
 	}
 	return (false);

@@ -25,7 +25,8 @@ void	*map_put(struct map *, struct slice key, void *value);
 void	*map_remove(struct map *, struct slice key);
 /*
  * Walks in no order; start with *it = 0; false at the end.  Removing the
- * entry just returned is allowed, adding is not.  key may be NULL.
+ * entry just returned is allowed, adding is not.  key and value may be
+ * NULL.
  */
 bool	 map_next(const struct map *, size_t *it, struct slice *key,
 	    void **value);
