@@ -1,0 +1,204 @@
+/*
+ * The loader: one thread that reads the partitions of __consumer_offsets after
+ * the start, one by one, those that somebody waits for first.  It builds a map
+ * of slots of its own and posts it to the shard's loop, which makes groups of
+ * the stored records and lets the waiting requests go on.
+ */
+#include "broker/groups.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "broker/topic.h"
+
+static struct slot *
+loading_slot(struct shard *s, struct slice group)
+{
+	struct slot *slot = map_get(s->loading, group);
+
+	if (slot == NULL) {
+		slot = slot_new(s, group);
+		(void)map_put(s->loading, group, slot);
+	}
+	return (slot);
+}
+
+static void
+on_offset(void *ctx, struct slice group, struct slice topic,
+    int32_t partition, const struct committed *c)
+{
+	struct slot *slot = loading_slot(ctx, group);
+
+	if (c == NULL)
+		(void)offsets_remove(slot->offsets, topic, partition);
+	else
+		offsets_put(slot->offsets, topic, partition, c);
+}
+
+static void
+on_group(void *ctx, struct slice group, struct slice value)
+{
+	struct slot *slot = loading_slot(ctx, group);
+
+	free((void *)slot->value.p);
+	slot->value = value.p == NULL ? SLICE_NULL :
+	    slice_of(xstrndup(value.p, value.len), value.len);
+}
+
+/* --- on the shard's loop --- */
+
+/* Its deletion may have been cut short by a crash, or came while we read. */
+static bool
+topic_gone(const struct slot *slot, void *arg, const struct offsets_topic *t,
+    const struct committed *c)
+{
+	struct topic *topic = topic_find(slot->shard->groups->broker, t->name);
+
+	(void)arg;
+	(void)c;
+	topic_unref(topic);
+	return (topic == NULL);
+}
+
+static void
+wake_waits(struct shard *s, int16_t error)
+{
+	struct shard_wait *w;
+
+	while ((w = s->waits) != NULL) {
+		s->waits = w->next;
+		w->fn(w, error);
+	}
+}
+
+static void
+take_in(struct shard *s)
+{
+	struct err err = ERR_INIT;
+	size_t it = 0;
+	void *slot;
+
+	map_free(s->slots);
+	s->slots = s->loading;
+	s->loading = NULL;
+	s->state = SHARD_READY;
+	while (map_next(s->slots, &it, NULL, &slot)) {
+		slot_restore(slot);
+		slot_run(slot);
+	}
+	for (it = 0; map_next(s->slots, &it, NULL, &slot);)
+		if (slot_prune(slot, topic_gone, NULL, &err) == -1)
+			break;		/* the next start does it */
+	shard_consider_rewrite(s);
+}
+
+static void
+on_loaded(struct loop_task *t)
+{
+	struct shard *s = container_of(t, struct shard, loaded);
+
+	mutex_lock(&s->groups->lock);
+	s->busy = false;
+	mutex_unlock(&s->groups->lock);
+	if (s->load_err.code != ERR_NONE) {
+		log_error("broker", "groups of %s-%d cannot be loaded, it is "
+		    "tried again when they are asked for: %s", TOPIC_OFFSETS,
+		    (int)s->index, s->load_err.msg);
+		s->state = SHARD_FAILED;
+		wake_waits(s, KERR_COORDINATOR_NOT_AVAILABLE);
+		return;
+	}
+	take_in(s);
+	wake_waits(s, KERR_NONE);
+}
+
+/* --- the thread --- */
+
+static void
+load(struct shard *s)
+{
+	struct offsets_log_ops ops = { on_offset, on_group, s };
+	size_t it = 0;
+	void *slot;
+
+	s->loading = map_new();
+	s->load_err = (struct err)ERR_INIT;
+	if (offsets_log_load(s->log, &ops, &s->logged, &s->load_err) == -1) {
+		while (map_next(s->loading, &it, NULL, &slot))
+			slot_free(slot);
+		map_free(s->loading);
+		s->loading = NULL;
+	}
+	s->loaded.fn = on_loaded;
+	loop_post(s->home->loop, &s->loaded);
+}
+
+static void
+loader_main(void *arg)
+{
+	struct groups *gs = arg;
+	struct shard *s;
+
+	mutex_lock(&gs->lock);
+	while (!gs->stopping) {
+		if ((s = gs->queue) == NULL) {
+			cond_wait(&gs->wake, &gs->lock);
+			continue;
+		}
+		gs->queue = s->load_next;
+		s->busy = true;
+		mutex_unlock(&gs->lock);
+		load(s);
+		mutex_lock(&gs->lock);
+	}
+	mutex_unlock(&gs->lock);
+}
+
+static void
+unlink_queued(struct groups *gs, struct shard *s)
+{
+	struct shard **pp;
+
+	for (pp = &gs->queue; *pp != NULL; pp = &(*pp)->load_next)
+		if (*pp == s) {
+			*pp = s->load_next;
+			return;
+		}
+}
+
+void
+loader_queue(struct shard *s, bool first)
+{
+	struct groups *gs = s->groups;
+	struct shard **pp = &gs->queue;
+
+	mutex_lock(&gs->lock);
+	unlink_queued(gs, s);
+	while (!first && *pp != NULL)
+		pp = &(*pp)->load_next;
+	if (!s->busy) {
+		s->load_next = *pp;
+		*pp = s;
+	}
+	mutex_unlock(&gs->lock);
+	cond_signal(&gs->wake);
+}
+
+int
+loader_start(struct groups *gs, struct err *e)
+{
+	return (thread_start(&gs->loader, "groups", loader_main, gs, e));
+}
+
+void
+loader_stop(struct groups *gs)
+{
+	mutex_lock(&gs->lock);
+	gs->stopping = true;
+	mutex_unlock(&gs->lock);
+	cond_broadcast(&gs->wake);
+	thread_join(&gs->loader);
+}

@@ -1,0 +1,380 @@
+/*
+ * A shard's writing, and what keeps its partition small.
+ *
+ * The partition is a log of changes, and no compaction runs over it.  Instead,
+ * when it has grown by more than FLOOR and FACTOR times what is live, the
+ * shard's whole state is written again at the start of a new segment, and once
+ * that is on the disk the log is trimmed to its beginning.  A crash at any
+ * point leaves either the old records, perhaps with some of the copy behind
+ * them, or the copy with everything after it: both read back to the same
+ * state, as the last record of a key holds and the copy was made by the only
+ * writer in one go.  What was deleted is not in the copy; its value and its
+ * tombstone lie before it and go with the trim.
+ */
+#include "broker/groups.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "broker/topic.h"
+
+#define REWRITE_FLOOR	(4u << 20)
+#define REWRITE_FACTOR	4
+#define REWRITE_BATCH	(256u << 10)
+
+int16_t
+shard_error(const struct err *e)
+{
+	return (e->code == ERR_TOO_LARGE ? KERR_UNKNOWN_SERVER_ERROR :
+	    KERR_COORDINATOR_NOT_AVAILABLE);
+}
+
+int
+shard_log(struct shard *s, struct err *e)
+{
+	struct topic *t;
+	struct partition *p;
+
+	if (s->log != NULL)
+		return (partition_open(s->log, e));
+	if ((t = topic_offsets(s->groups->broker, true, e)) == NULL)
+		return (-1);
+	if ((p = topic_partition(t, s->index)) == NULL) {
+		topic_unref(t);
+		return (err_set(e, ERR_NOT_FOUND, "%s has no partition %d",
+		    TOPIC_OFFSETS, (int)s->index));
+	}
+	if (partition_open(p, e) == -1) {
+		topic_unref(t);
+		return (-1);
+	}
+	s->topic = t;
+	s->log = p;
+	return (0);
+}
+
+struct write {
+	struct sync_wait wait;
+	void		(*fn)(void *, int16_t);
+	void		*arg;
+};
+
+static void
+write_done(struct completion *c, const struct err *err)
+{
+	struct sync_wait *sw = container_of(c, struct sync_wait, done);
+	struct write *w = container_of(sw, struct write, wait);
+
+	w->fn(w->arg, err == NULL ? KERR_NONE : shard_error(err));
+	free(w);
+}
+
+static struct write *
+write_new(struct shard *s, void (*fn)(void *, int16_t), void *arg)
+{
+	struct write *w;
+
+	if (fn == NULL)
+		return (NULL);
+	w = xcalloc(1, sizeof *w);
+	w->fn = fn;
+	w->arg = arg;
+	sync_wait_init(&w->wait, s->home->loop, write_done);
+	return (w);
+}
+
+int
+shard_write(struct shard *s, void (*fn)(void *, int16_t), void *arg,
+    struct err *e)
+{
+	struct write *w = write_new(s, fn, arg);
+	int rc = shard_log(s, e);
+
+	if (rc == -1)
+		records_drop(&s->records);
+	else
+		rc = records_append(&s->records, s->log,
+		    w == NULL ? NULL : &w->wait, e);
+	if (rc == -1) {
+		free(w);
+		return (-1);
+	}
+	s->logged += s->records.written;
+	shard_consider_rewrite(s);
+	return (0);
+}
+
+void
+shard_synced(struct shard *s, void (*fn)(void *, int16_t), void *arg)
+{
+	if (s->log == NULL || !partition_is_open(s->log))
+		fn(arg, KERR_NONE);
+	else
+		partition_wait(s->log, &write_new(s, fn, arg)->wait);
+}
+
+/* --- rewriting --- */
+
+struct rewrite {
+	struct shard	*shard;
+	int64_t		 base;
+};
+
+static void
+rewrite_done(void *arg, int16_t error)
+{
+	struct rewrite *rw = arg;
+	struct shard *s = rw->shard;
+	struct err err = ERR_INIT;
+	uint64_t freed = 0;
+	int rc = 0;
+
+	if (error == KERR_NONE) {
+		mutex_lock(&s->log->lock);
+		rc = partition_trim_locked(s->log, rw->base, &freed, &err);
+		mutex_unlock(&s->log->lock);
+	}
+	if (rc == -1)
+		log_warn("broker", "partition=%s-%d: cannot be trimmed: %s",
+		    TOPIC_OFFSETS, (int)s->index, err.msg);
+	free(rw);
+}
+
+/* What is collected goes out; last tells when it is on the disk. */
+static int
+rewrite_flush(struct shard *s, struct records *rs, struct sync_wait *last,
+    struct err *e)
+{
+	if (records_append(rs, s->log, last, e) == -1)
+		return (-1);
+	s->live += rs->written;
+	return (0);
+}
+
+static int
+rewrite_slot(struct shard *s, const struct slot *slot, struct records *rs,
+    struct err *e)
+{
+	const struct offsets_topic *t;
+	size_t i, it = 0;
+
+	if (slot->value.p != NULL)
+		records_group_value(rs, slot->group->id, slot->value);
+	while ((t = offsets_next(slot->offsets, &it)) != NULL)
+		for (i = 0; i < t->n; i++)
+			records_offset(rs, slot->group->id, t->name,
+			    t->v[i].partition, &t->v[i]);
+	if (records_bytes(rs) < REWRITE_BATCH)
+		return (0);
+	return (rewrite_flush(s, rs, NULL, e));
+}
+
+static int
+rewrite_all(struct shard *s, struct write *w, struct err *e)
+{
+	struct records rs = RECORDS_INIT;
+	size_t it = 0;
+	void *slot;
+	int rc = 0;
+
+	s->live = 0;
+	while (rc == 0 && map_next(s->slots, &it, NULL, &slot))
+		rc = rewrite_slot(s, slot, &rs, e);
+	if (rc == 0)
+		rc = rewrite_flush(s, &rs, &w->wait, e);
+	records_fini(&rs);
+	return (rc);
+}
+
+static int
+rewrite_begin(struct shard *s, int64_t *base, struct err *e)
+{
+	int rc;
+
+	mutex_lock(&s->log->lock);
+	rc = seglog_roll(s->log->log, e);
+	*base = seglog_end(s->log->log);
+	mutex_unlock(&s->log->lock);
+	return (rc);
+}
+
+static void
+rewrite(struct shard *s)
+{
+	struct rewrite *rw = xcalloc(1, sizeof *rw);
+	struct write *w = write_new(s, rewrite_done, rw);
+	struct err err = ERR_INIT;
+
+	rw->shard = s;
+	if (rewrite_begin(s, &rw->base, &err) == -1 ||
+	    rewrite_all(s, w, &err) == -1) {
+		log_warn("broker", "partition=%s-%d: cannot be rewritten, it "
+		    "goes on growing: %s", TOPIC_OFFSETS, (int)s->index,
+		    err.msg);
+		free(w);
+		free(rw);
+		/* Not again before the log has grown by as much. */
+		s->live = s->logged / REWRITE_FACTOR + REWRITE_FLOOR;
+		s->logged = 0;
+		return;
+	}
+	s->logged = s->live;
+}
+
+static void
+rewrite_task(struct loop_task *t)
+{
+	struct shard *s = container_of(t, struct shard, rewrite);
+
+	if (s->state == SHARD_READY)
+		rewrite(s);
+}
+
+/* Not in the caller's call: it has yet to change in memory what it wrote. */
+void
+shard_consider_rewrite(struct shard *s)
+{
+	if (s->logged <= REWRITE_FLOOR ||
+	    s->logged <= REWRITE_FACTOR * s->live || s->rewrite.queued)
+		return;
+	s->rewrite.fn = rewrite_task;
+	loop_post(s->home->loop, &s->rewrite);
+}
+
+/* --- what is over --- */
+
+/*
+ * Does a member's subscription (ConsumerProtocolSubscription: int16 version,
+ * array of topic names, ...) name the topic?  What cannot be read names all.
+ */
+static bool
+subscription_has(struct slice metadata, struct slice topic)
+{
+	struct kreader r = kreader_of(metadata, false);
+	int32_t i, n;
+
+	(void)kread_i16(&r);
+	n = kread_count(&r, 2, false);
+	for (i = 0; i < n && !r.bad; i++)
+		if (slice_eq(kread_str(&r), topic))
+			return (true);
+	return (r.bad);
+}
+
+static bool
+subscribed(const struct group *g, struct slice topic)
+{
+	const struct group_member *m;
+
+	if (!slice_eq_str(g->protocol_type, "consumer"))
+		return (true);
+	TAILQ_FOREACH(m, &g->members, link)
+		if (subscription_has(group_metadata(g, m), topic))
+			return (true);
+	return (false);
+}
+
+/*
+ * KIP-211: the offsets of a group without members go when it has been empty
+ * for the retention time; those of a group with members when none of them is
+ * subscribed any more; those of a simple consumer by the time of the commit.
+ */
+static bool
+expired(const struct slot *slot, void *arg, const struct offsets_topic *t,
+    const struct committed *c)
+{
+	const struct group *g = slot->group;
+	const struct broker *b = slot->shard->groups->broker;
+	int64_t now = *(const int64_t *)arg, since = c->commit_ms;
+
+	if (g->state == GROUP_EMPTY && g->state_ms > since)
+		since = g->state_ms;
+	if (now - since < b->cfg.offsets_retention_min * 60000)
+		return (false);
+	return (g->state == GROUP_EMPTY ||
+	    (g->state == GROUP_STABLE && !subscribed(g, t->name)));
+}
+
+void
+shard_expire(struct shard *s, int64_t now_ms)
+{
+	struct err err = ERR_INIT;
+	size_t it = 0;
+	void *slot;
+
+	while (map_next(s->slots, &it, NULL, &slot))
+		if (slot_prune(slot, expired, &now_ms, &err) == -1) {
+			log_warn("broker", "partition=%s-%d: old offsets "
+			    "cannot be removed now: %s", TOPIC_OFFSETS,
+			    (int)s->index, err.msg);
+			return;
+		}
+}
+
+/* --- a topic was deleted --- */
+
+struct deletion {
+	struct loop_task	 task;
+	struct groups_loop	*loop;
+	char			*topic;
+};
+
+static bool
+of_topic(const struct slot *slot, void *arg, const struct offsets_topic *t,
+    const struct committed *c)
+{
+	(void)slot;
+	(void)c;
+	return (slice_eq_str(t->name, arg));
+}
+
+static void
+shard_forget_topic(struct shard *s, char *topic)
+{
+	struct err err = ERR_INIT;
+	size_t it = 0;
+	void *v;
+
+	while (map_next(s->slots, &it, NULL, &v)) {
+		struct slot *slot = v;
+
+		if (offsets_topic(slot->offsets, slice_str(topic)) != NULL &&
+		    slot_prune(slot, of_topic, topic, &err) == -1)
+			log_warn("broker", "offsets of the deleted topic %s "
+			    "stay until the next start: %s", topic, err.msg);
+	}
+}
+
+/* A shard that is still being loaded looks itself which topics are there. */
+static void
+deletion_run(struct loop_task *t)
+{
+	struct deletion *d = container_of(t, struct deletion, task);
+	struct groups *gs = d->loop->groups;
+	int32_t i;
+
+	for (i = 0; i < gs->nshards; i++)
+		if (gs->shards[i].home == d->loop->home &&
+		    gs->shards[i].state == SHARD_READY)
+			shard_forget_topic(&gs->shards[i], d->topic);
+	free(d->topic);
+	free(d);
+}
+
+void
+groups_topic_deleted(struct broker *b, const char *name)
+{
+	struct deletion *d;
+	unsigned i;
+
+	for (i = 0; b->groups != NULL && i < b->nloops; i++) {
+		d = xcalloc(1, sizeof *d);
+		d->loop = &b->groups->loops[i];
+		d->topic = xstrdup(name);
+		d->task.fn = deletion_run;
+		loop_post(b->loops[i].loop, &d->task);
+	}
+}

@@ -1,0 +1,89 @@
+/*
+ * One partition of __consumer_offsets as a file of state: records of committed
+ * offsets and of groups, in Kafka's own schemas, the last one per key holds.
+ *
+ * Writing collects records and appends them as one batch:
+ *
+ *	struct records rs = RECORDS_INIT;
+ *	records_offset(&rs, group, topic, 3, &committed);
+ *	records_group(&rs, g);
+ *	if (records_append(&rs, partition, &wait, e) == -1)
+ *		...				nothing was written
+ *	records_fini(&rs);
+ *
+ * Reading back hands the records of the whole log, in order, to two calls.
+ *
+ * Thread rule: a struct records belongs to one thread; appending is for any
+ * thread, loading for the one that loads the shard.
+ */
+#ifndef BROKER_OFFSETS_LOG_H
+#define BROKER_OFFSETS_LOG_H
+
+#include <stdint.h>
+
+#include "broker/group.h"
+#include "broker/offsets.h"
+#include "broker/partition.h"
+#include "kafka/internal.h"
+
+/* The largest batch: a group whose record is larger cannot be stored. */
+#define RECORDS_MAX	(64u << 20)
+
+struct records {
+	struct kwriter	 w;		/* keys and values back to back */
+	struct records_row {
+		size_t	 key, value, end;
+		bool	 gone;		/* tombstone: value null */
+	}		*v;
+	size_t		 n, cap;
+	uint64_t	 written;	/* bytes of the last append */
+};
+
+#define RECORDS_INIT	{ .w = { .limit = RECORDS_MAX } }
+void	 records_fini(struct records *);
+/* Forgets what was collected. */
+void	 records_drop(struct records *);
+size_t	 records_bytes(const struct records *);
+
+void	 records_offset(struct records *, struct slice group,
+	    struct slice topic, int32_t partition, const struct committed *);
+void	 records_offset_gone(struct records *, struct slice group,
+	    struct slice topic, int32_t partition);
+/* The group as it is now; its members' metadata is that of the chosen
+ * protocol. */
+void	 records_group(struct records *, const struct group *);
+/* The same from its encoded value; and the value of the last record. */
+void	 records_group_value(struct records *, struct slice group,
+	    struct slice value);
+struct slice records_last_value(const struct records *);
+void	 records_group_gone(struct records *, struct slice group);
+
+/*
+ * Appends what was collected, as one batch stamped now (wall clock), and
+ * forgets it, also on an error.  wait: as in partition_append.  ERR_TOO_LARGE:
+ * more than RECORDS_MAX.  Without records nothing is written, and wait runs
+ * when what was there is synced.
+ */
+int	 records_append(struct records *, struct partition *,
+	    struct sync_wait *, struct err *);
+
+struct offsets_log_ops {
+	/* c NULL: a tombstone. Slices are valid during the call. */
+	void	(*offset)(void *ctx, struct slice group, struct slice topic,
+		    int32_t partition, const struct committed *c);
+	/* The encoded GroupMetadataValue; p NULL: a tombstone. */
+	void	(*group)(void *ctx, struct slice group, struct slice value);
+	void	*ctx;
+};
+/*
+ * Opens the partition and reads it all.  Batches and records that make no
+ * sense are skipped and logged.  *bytes gets the size read.
+ */
+int	 offsets_log_load(struct partition *, const struct offsets_log_ops *,
+	    uint64_t *bytes, struct err *);
+
+/* Fills a group that group_new just made from its stored value; group_restored
+ * is left to the caller.  ERR_CORRUPT: nothing was done. */
+int	 offsets_log_restore(struct group *, struct slice value, struct err *);
+
+#endif
