@@ -17,7 +17,7 @@ struct yaml {
 	struct conf_reader	 r;
 	yaml_parser_t		 parser;
 	yaml_event_t		 event;		/* the current one */
-	bool			 failed;	/* the parser cannot go on */
+	bool			 failed;	/* nothing more is read */
 	struct sb		 path;		/* dotted key of the node */
 };
 
@@ -61,6 +61,15 @@ closes(yaml_event_type_t t)
 	return (t == YAML_MAPPING_END_EVENT || t == YAML_SEQUENCE_END_EVENT);
 }
 
+/* Ends the reading: libyaml's work grows with the square of the depth. */
+static void
+too_deep(struct yaml *y)
+{
+	ERROR(y, "nested more than %d deep; what follows is not read",
+	    CONF_DEPTH_MAX);
+	y->failed = true;
+}
+
 /* Skips the current node, of any kind; stands on its last event then. */
 static void
 skip(struct yaml *y)
@@ -70,6 +79,10 @@ skip(struct yaml *y)
 	do {
 		depth += (size_t)opens(y->event.type);
 		depth -= (size_t)closes(y->event.type);
+		if (depth > CONF_DEPTH_MAX) {
+			too_deep(y);
+			return;
+		}
 	} while (depth > 0 && advance(y));
 }
 
@@ -148,9 +161,7 @@ read_value(struct yaml *y, int key_line, int depth)
 	switch (y->event.type) {
 	case YAML_MAPPING_START_EVENT:
 		if (depth >= CONF_DEPTH_MAX) {
-			ERROR(y, "mappings are nested more than %d deep",
-			    CONF_DEPTH_MAX);
-			skip(y);
+			too_deep(y);
 			return;
 		}
 		conf_node(y->r.root, y->path.ptr, y->r.file,

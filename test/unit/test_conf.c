@@ -302,21 +302,21 @@ START_TEST(yaml_mapping_flag)
 }
 END_TEST
 
+/* Millions of open brackets: libyaml alone would take hours. */
 START_TEST(yaml_depth)
 {
+	static const char *const units[] = { "{a: ", "[", "? ", "a: [{b: [" };
 	struct conf_problems p = { 0 };
 	struct conf *root = conf_new();
 	struct sb sb = SB_INIT;
 	int i;
 
-	for (i = 0; i < 900; i++)
-		sb_puts(&sb, "{a: ");
-	sb_puts(&sb, "1");
-	for (i = 0; i < 900; i++)
-		sb_puts(&sb, "}");
+	for (i = 0; i < 1000000; i++)
+		sb_puts(&sb, units[_i]);
 	conf_read_yaml(root, slice_of(sb.ptr, sb.len), "f", &p);
 	ck_assert_uint_ge(p.errors, 1);
-	ck_assert(strstr(p.v[0].text, "nested more than 32") != NULL);
+	ck_assert(root->children == NULL || root->children->children == NULL ||
+	    strstr(p.v[0].text, "nested more than 32") != NULL);
 	sb_fini(&sb);
 	conf_free(root);
 	conf_problems_fini(&p);
@@ -452,7 +452,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &substitution_chain },
 	{ .fn = &yaml_case, .rows = NELEM(yaml) },
 	{ .fn = &yaml_mapping_flag },
-	{ .fn = &yaml_depth },
+	{ .fn = &yaml_depth, .rows = 4 },
 	{ .fn = &ini_case, .rows = NELEM(ini) },
 	{ .fn = &ini_long_lines },
 	{ .fn = &file_kinds },
