@@ -420,8 +420,7 @@ add_group(struct tail *t, const char *name, struct err *e)
 	if (group_named(t, name) != NULL)
 		return (err_set(e, ERR_CONFIG, "filegroups names %s twice",
 		    name));
-	if (t->set.patterns != NULL &&
-	    (c = conf_find(t->set.patterns, name)) != NULL)
+	if ((c = conf_find(t->set.groups, name)) != NULL)
 		text = c->value;
 	if (text == NULL)
 		return (err_set(e, ERR_CONFIG, "filegroups.%s is missing: the "
@@ -432,6 +431,25 @@ add_group(struct tail *t, const char *name, struct err *e)
 	g->name = xstrdup(name);
 	t->ngroups++;
 	return (0);
+}
+
+static int
+add_groups(struct tail *t, struct err *e)
+{
+	char *names, *word, *save = NULL;
+	int rc = 0;
+
+	names = xstrdup(t->set.groups == NULL ||
+	    t->set.groups->value == NULL ? "" : t->set.groups->value);
+	t->groups = xcalloc(strlen(names) + 1, sizeof *t->groups);
+	for (word = strtok_r(names, " \t", &save); word != NULL && rc == 0;
+	    word = strtok_r(NULL, " \t", &save))
+		rc = add_group(t, word, e);
+	free(names);
+	if (rc == 0 && t->ngroups == 0)
+		return (err_set(e, ERR_CONFIG, "filegroups is missing: the "
+		    "names of the file groups"));
+	return (rc);
 }
 
 /* Every value below node is a header; its name is the dotted rest of the key,
@@ -480,10 +498,9 @@ check_headers(struct tail *t, struct err *e)
 static int
 check_patterns(struct tail *t, struct err *e)
 {
-	struct conf *c = t->set.patterns == NULL ? NULL :
-	    t->set.patterns->children;
+	struct conf *c;
 
-	for (; c != NULL; c = c->next)
+	for (c = t->set.groups->children; c != NULL; c = c->next)
 		if (group_named(t, c->name) == NULL)
 			return (err_set(e, ERR_CONFIG, "filegroups.%s is not "
 			    "among the names of filegroups", c->name));
@@ -494,7 +511,6 @@ static int
 tail_check(struct source *s, struct err *e)
 {
 	struct tail *t = tail_of(s);
-	size_t i;
 
 	if (t->set.long_lines == LONG_DEAD_LETTER)
 		return (err_set(e, ERR_CONFIG, "longLines = dead-letter is not "
@@ -502,13 +518,8 @@ tail_check(struct source *s, struct err *e)
 	if (t->set.position_file != NULL && t->set.position_file[0] != '/')
 		return (err_set(e, ERR_CONFIG, "positionFile \"%s\" is not an "
 		    "absolute path", t->set.position_file));
-	t->groups = xcalloc(t->set.groups.n + 1, sizeof *t->groups);
-	for (i = 0; i < t->set.groups.n; i++)
-		if (add_group(t, t->set.groups.v[i], e) == -1)
-			return (-1);
-	if (t->ngroups == 0)
-		return (err_set(e, ERR_CONFIG, "filegroups names no file "
-		    "group"));
+	if (add_groups(t, e) == -1)
+		return (-1);
 	if (check_patterns(t, e) == -1)
 		return (-1);
 	return (check_headers(t, e));
@@ -664,11 +675,9 @@ static const char *const long_names[] = { "split", "truncate", "dead-letter",
 static const char *const start_names[] = { "beginning", "end", NULL };
 
 static const struct setting settings[] = {
-	SETTING_LIST(struct tail, set.groups, "filegroups",
+	SETTING_TREE(struct tail, set.groups, "filegroups",
 	    .flags = SETTING_REQUIRED,
-	    .doc = "Names of the file groups."),
-	SETTING_TREE(struct tail, set.patterns, "filegroups",
-	    .doc = "filegroups.<name>: absolute path whose last part is a "
+	    .doc = "Names of the file groups. filegroups.<name>: absolute path whose last part is a "
 	    "regular expression (Java's syntax, as far as PCRE2 knows it) that "
 	    "matches the whole file name. Directory parts may be globs (*, ?, "
 	    "[a-z]); ** as a part stands for directories at any depth. With "

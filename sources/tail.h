@@ -131,8 +131,7 @@ enum tail_long { LONG_SPLIT, LONG_TRUNCATE, LONG_DEAD_LETTER, LONG_STOP };
 enum tail_start { START_BEGINNING, START_END };
 
 struct tail_settings {
-	struct setting_list	 groups;
-	struct conf		*patterns, *headers;
+	struct conf		*groups, *headers;
 	struct setting_list	 exclude;
 	char			*position_file;
 	bool			 byte_offset_header, skip_to_end, strip_cr;

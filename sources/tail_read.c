@@ -362,7 +362,7 @@ read_size(const struct reading *r, uint64_t avail)
 {
 	uint64_t want = TAIL_READ_SIZE, mean;
 
-	if (r->t->set.batch_size > 0 && r->f->mark.pos > 0) {
+	if (r->t->set.batch_size > 0) {
 		mean = r->t->line_bytes > 0 ? r->t->line_bytes : 256;
 		want = mean * (uint64_t)r->t->set.batch_size * 5 / 4 + 4096;
 		if (want > TAIL_READ_SIZE)
