@@ -201,7 +201,8 @@ row_check(const struct setting *s, struct err *e)
 
 	if (s->name == NULL || *s->name == '\0')
 		return (err_set(e, ERR_CONFIG, "a row without a name"));
-	if (n == 0 || s->doc[n - 1] != '.')
+	/* Of a key without effect it may be the half of one that says why. */
+	if (n == 0 || (s->doc[n - 1] != '.' && !is_noop(s)))
 		return (err_set(e, ERR_CONFIG, "%s: doc is not a sentence",
 		    s->name));
 	if (is_noop(s))
@@ -215,14 +216,23 @@ row_check(const struct setting *s, struct err *e)
 	return (row_check_default(s, e));
 }
 
+/* One key may have a value and keys below it: filegroups = f1 and
+ * filegroups.f1 = /x; those are two rows. */
+static bool
+is_value_and_tree(const struct setting *s, const struct setting *t)
+{
+	return ((s->type == SET_TREE) != (t->type == SET_TREE));
+}
+
 /* Whether a row uses another's key or field. */
 static int
 rows_differ(const struct setting *s, const struct setting *t, struct err *e)
 {
+	bool same_field = !is_noop(s) && !is_noop(t) && s->offset == t->offset;
 	size_t i;
 
-	if (s != t && (strcmp(s->name, t->name) == 0 || (!is_noop(s) &&
-	    !is_noop(t) && s->offset == t->offset)))
+	if (s != t && (same_field || (strcmp(s->name, t->name) == 0 &&
+	    !is_value_and_tree(s, t))))
 		return (err_set(e, ERR_CONFIG, "%s and %s: the same key or "
 		    "field", t->name, s->name));
 	for (i = 0; t->aliases != NULL && t->aliases[i] != NULL; i++)

@@ -11,7 +11,7 @@ struct thing {
 	uint64_t		 size;
 	int			 mode;
 	struct setting_list	 groups, levels;
-	struct conf		*producer;
+	struct conf		*producer, *group;
 };
 
 static const char *const modes[] = { "fast", "safe", "exact", NULL };
@@ -41,6 +41,7 @@ static const struct setting table[] = {
 	    .max = "2", .doc = "Known words."),
 	SETTING_TREE(struct thing, producer, "kafka.producer",
 	    .doc = "Passed on."),
+	SETTING_TREE(struct thing, group, "groups", .doc = "By group."),
 	SETTING_NOOP("runner", "leat has no runners."),
 	SETTING_END
 };
@@ -59,7 +60,7 @@ START_TEST(fill_values)
 	    "a.k.kafka.topic = t1\na.k.batch-size = 5\na.k.maxBody = 64k\n"
 	    "a.k.keep-alive = 10\na.k.mode = EXACT\na.k.groups = f1 f2,f3\n"
 	    "a.k.fileHeader = no\na.k.kafka.producer.acks = all\n"
-	    "a.k.offset = -7\na.k.levels = high low\n", &p);
+	    "a.k.offset = -7\na.k.levels = high low\na.k.groups.f1 = x\n", &p);
 
 	memset(&t, 0xff, sizeof t);
 	ck_assert_uint_eq(settings_fill(table, &t, conf_find(root, "a.k"), &p),
@@ -74,6 +75,7 @@ START_TEST(fill_values)
 	ck_assert_int_eq(t.mode, 2);
 	ck_assert_uint_eq(t.groups.n, 3);
 	ck_assert_str_eq(t.groups.v[2], "f3");
+	ck_assert_str_eq(conf_get(t.group, "f1"), "x");
 	ck_assert_uint_eq(t.levels.n, 2);
 	ck_assert_str_eq(conf_get(t.producer, "acks"), "all");
 	settings_report_unused(root, (const struct setting *[]){ NULL }, 1,
