@@ -168,7 +168,7 @@ const struct setting broker_settings[] = {
 	    .def = "4096", .min = "0", .max = "32767",
 	    .doc = "The longest text that may go with a committed offset."),
 	SETTING_DURATION(B, group_initial_delay_ms,
-	    "group.initial.rebalance.delay.ms", .def = "3s", .min = "0",
+	    "group.initial.rebalance.delay.ms", .def = "0", .min = "0",
 	    .doc = "How long a new group waits for more members before its "
 	    "first rebalance."),
 	SETTING_DURATION(B, group_min_session_ms,

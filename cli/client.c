@@ -64,7 +64,7 @@ set(rd_kafka_conf_t *rc, const char *key, const char *value, struct err *e)
 	    RD_KAFKA_CONF_OK)
 		return (err_set(e, ERR_CONFIG, "%s = %s: %s", key, value,
 		    why));
-	if (strcmp(key, "bootstrap.servers") == 0)
+	if (strcmp(key, "bootstrap.servers") == 0 && value != servers)
 		snprintf(servers, sizeof servers, "%s", value);
 	return (0);
 }
