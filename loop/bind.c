@@ -20,7 +20,6 @@
 
 #include "base/mem.h"
 #include "loop/addr.h"
-#include "loop/listen.h"
 
 #define PORT_TRIES	16
 
@@ -185,7 +184,7 @@ bind_host(const struct bind_opts *o, int *fds, struct err *e)
 }
 
 bool
-listen_is_loopback(const char *host)
+bind_is_loopback(const char *host)
 {
 	struct addrinfo *list, *ai;
 	bool yes = true;

@@ -6,6 +6,7 @@
 #ifndef LOOP_BIND_H
 #define LOOP_BIND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,6 +32,8 @@ ssize_t	 bind_host(const struct bind_opts *, int *fds, struct err *e);
 uint16_t bind_port(int fd);
 /* "127.0.0.1:9092", "[::1]:9092", "*:9092".  The caller frees it. */
 char	*bind_name(const char *host, uint16_t port);
+/* What host stands for is loopback addresses and nothing else. */
+bool	 bind_is_loopback(const char *host);
 /* -> a listening unix socket, -1. */
 int	 bind_unix(const char *what, const char *path, mode_t mode,
 	    int backlog, struct err *e);

@@ -30,6 +30,7 @@
 #define READ_BUDGET	(1024 * 1024)	/* per wakeup, then others' turn */
 #define WRITE_BUDGET	(4 * 1024 * 1024)
 #define LINGER_MS	2000
+#define STALL_MS	30000	/* of a finish without conn_idle */
 
 struct conn {			/* its loop's */
 	struct loop	*loop;
@@ -393,6 +394,7 @@ conn_new(struct loop *l, int fd, const struct conn_ops *ops, void *ctx)
 	/* Both fail harmlessly: a socket pair has no TCP. */
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 	name_ends(c);
 	loop_fd_init(&c->io, l, fd, on_ready);
 	loop_fd_want(&c->io, LOOP_READ);
@@ -404,6 +406,8 @@ conn_finish(struct conn *c)
 {
 	loop_assert(c->loop);
 	c->finishing = true;
+	if (c->idle_ns == 0)
+		conn_idle(c, STALL_MS);
 	kick(c);
 }
 

@@ -65,10 +65,10 @@ struct conn_ops {
 };
 
 /*
- * Takes over fd, a connected stream socket (made non-blocking here;
- * TCP_NODELAY where it is TCP).  Reads from the next round on.  ops and ctx
- * stay the caller's.  Never fails; a socket that is dead already is reported
- * through closed.
+ * Takes over fd, a connected stream socket (made non-blocking here; TCP_NODELAY
+ * and SO_KEEPALIVE where it is TCP).  Reads from the next round on.  ops and
+ * ctx stay the caller's.  Never fails; a socket that is dead already is
+ * reported through closed.
  */
 struct conn	*conn_new(struct loop *, int fd, const struct conn_ops *,
 		    void *ctx);
@@ -79,7 +79,8 @@ struct conn	*conn_new(struct loop *, int fd, const struct conn_ops *,
  */
 void		 conn_free(struct conn *);
 /* Reads no more, sends what is queued, then closed(NULL).  The owner may not
- * write any more. */
+ * write any more.  A peer that takes nothing is given up after conn_idle's
+ * time, or 30 s where that is not set. */
 void		 conn_finish(struct conn *);
 
 struct loop	*conn_loop(const struct conn *);

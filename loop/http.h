@@ -65,7 +65,7 @@ struct http_opts {
 	size_t	 max_body;		/* 16 MiB, before and after inflation */
 	size_t	 max_held;		/* bodies of all requests together;
 					   256 MiB, at least 2 * max_body */
-	int64_t	 header_ms;		/* 10 s from the first byte to the end */
+	int64_t	 header_ms;		/* 10 s from its first byte on */
 	int64_t	 body_ms;		/* 30 s for the whole body ... */
 	size_t	 body_rate;		/* ... plus 1 s per this many bytes
 					   that came; 64 KiB.  The same for

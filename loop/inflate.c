@@ -12,7 +12,7 @@
 #include <zlib.h>
 
 #define AUTO_DETECT	(MAX_WBITS + 32)	/* gzip or zlib */
-#define SLICE_MAX	(1u << 30)		/* zlib counts in unsigned int */
+#define SLICE_MAX	(1u << 30)	/* zlib counts in unsigned int */
 
 struct inflater {
 	z_stream	 z;

@@ -370,6 +370,12 @@ listener_resume(struct listener *l)
 	set_wants(l);
 }
 
+bool
+listen_is_loopback(const char *host)
+{
+	return (bind_is_loopback(host));
+}
+
 /* Another listener may have taken the path over meanwhile. */
 static void
 unlink_own(const struct listener *l)

@@ -63,7 +63,8 @@ uint16_t	 listener_port(const struct listener *);
 const char	*listener_name(const struct listener *);
 /* A place is free again.  Any thread. */
 void		 listener_leave(struct listener *);
-unsigned	 listener_conns(const struct listener *);	/* places taken */
+/* Places taken. */
+unsigned	 listener_conns(const struct listener *);
 /* Stop and go on accepting (the backlog fills meanwhile). */
 void		 listener_pause(struct listener *);
 void		 listener_resume(struct listener *);

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -28,6 +29,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+
+#define TIMER_MAX_MS	INT64_C(315360000000)	/* ten years */
+
+struct timer_impl {
+	struct event	ev;
+	int64_t		due_ns;
+};
 
 struct loop {			/* its thread's, but the atomics */
 	struct event_base	*base;
@@ -295,13 +303,39 @@ loop_call(struct loop *l, void (*fn)(void *), void *arg)
 
 /* Timers. */
 
+/* libevent's clock is the coarse one, which may be a few ms behind: so it can
+ * fire early, and is asked again for the rest. */
+static int64_t
+precise_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec);
+}
+
+static void
+timer_add(struct timer_impl *impl, int64_t ns)
+{
+	struct timeval tv = { .tv_sec = (time_t)(ns / 1000000000),
+	    .tv_usec = (suseconds_t)(ns % 1000000000 / 1000) };
+
+	CHECK(event_add(&impl->ev, &tv) == 0);
+}
+
 static void
 timer_fired(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop_timer *t = arg;
+	struct timer_impl *impl = t->impl;
+	int64_t left = impl->due_ns - precise_ns();
 
 	(void)fd;
 	(void)what;
+	if (left > 0) {
+		timer_add(impl, left + 999);
+		return;
+	}
 	t->armed = false;
 	t->fn(t);
 }
@@ -316,17 +350,18 @@ timer_init(struct loop_timer *t, struct loop *l,
 void
 timer_arm(struct loop_timer *t, int64_t ms)
 {
-	struct timeval tv;
+	struct timer_impl *impl = t->impl;
 
 	loop_assert(t->loop);
 	CHECK(ms >= 0);
-	if (t->impl == NULL) {
-		t->impl = event_new(t->loop->base, -1, 0, timer_fired, t);
-		CHECK(t->impl != NULL);
+	if (impl == NULL) {
+		t->impl = impl = xcalloc(1, sizeof *impl);
+		event_assign(&impl->ev, t->loop->base, -1, 0, timer_fired, t);
 	}
-	tv.tv_sec = (time_t)(ms / 1000);
-	tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
-	CHECK(event_add(t->impl, &tv) == 0);
+	if (ms > TIMER_MAX_MS)
+		ms = TIMER_MAX_MS;
+	impl->due_ns = ms == 0 ? 0 : precise_ns() + ms * 1000000;
+	timer_add(impl, ms * 1000000);
 	t->armed = true;
 }
 
@@ -336,19 +371,16 @@ timer_disarm(struct loop_timer *t)
 	if (!t->armed)
 		return;
 	loop_assert(t->loop);
-	event_del(t->impl);
+	event_del(&((struct timer_impl *)t->impl)->ev);
 	t->armed = false;
 }
 
 void
 timer_fini(struct loop_timer *t)
 {
-	if (t->impl == NULL)
-		return;
-	loop_assert(t->loop);
-	event_free(t->impl);
+	timer_disarm(t);
+	free(t->impl);
 	t->impl = NULL;
-	t->armed = false;
 }
 
 /* Descriptors. */

@@ -60,7 +60,8 @@ struct loop_timer {
 };
 void		 timer_init(struct loop_timer *, struct loop *,
 		    void (*fn)(struct loop_timer *));
-/* Fires once, ms from now (0: next round).  Re-arming moves it. */
+/* Fires once, ms from now (0: next round), never earlier.  Re-arming moves
+ * it.  Times beyond ten years are ten years. */
 void		 timer_arm(struct loop_timer *, int64_t ms);
 void		 timer_disarm(struct loop_timer *);
 void		 timer_fini(struct loop_timer *);

@@ -7,8 +7,8 @@
  *
  * An event says "look at this name", never more: it may come late, come twice,
  * or for a name that is gone again.  Events of one (directory, name) within
- * one wakeup arrive as one, with all that happened ORed together, names
- * in the order of their first event.  Whoever needs not to miss anything lists the
+ * one wakeup arrive as one, with all that happened ORed together, names in the
+ * order of their first event.  Whoever must not miss anything lists the
  * directory after watch_add returned.
  *
  * A directory that cannot be watched (no watch left: ENOSPC; a network or user

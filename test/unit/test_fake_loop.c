@@ -173,6 +173,30 @@ START_TEST(test_conn)
 }
 END_TEST
 
+/* A peer that never reads: a finish is given up in the end. */
+START_TEST(test_conn_stalls)
+{
+	static const struct conn_ops ops = {
+		.data = on_data, .closed = on_closed
+	};
+	static const uint8_t bytes[8 << 20];
+	struct conn *c;
+	int sv[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+	c = conn_new(l, sv[0], &ops, NULL);
+	conn_write_ref(c, slice_of(bytes, sizeof bytes), NULL, NULL);
+	conn_finish(c);
+	fake_run();
+	ck_assert_uint_eq(fake_wanted(l, sv[0]), LOOP_WRITE);
+	fake_advance(29999);
+	ck_assert_str_eq(trace, "");
+	fake_advance(2);
+	ck_assert_str_eq(trace, "t");
+	close(sv[1]);
+}
+END_TEST
+
 static void
 on_done(struct completion *c, const struct err *err)
 {
@@ -204,6 +228,7 @@ main(void)
 	tcase_add_test(t, test_timers);
 	tcase_add_test(t, test_tasks);
 	tcase_add_test(t, test_conn);
+	tcase_add_test(t, test_conn_stalls);
 	tcase_add_test(t, test_completion);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_NORMAL);

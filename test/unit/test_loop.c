@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "loop/completion.h"
@@ -281,6 +282,38 @@ START_TEST(test_timers)
 }
 END_TEST
 
+static int64_t armed_ns;
+static unsigned exact_ms;
+
+static void
+on_exact(struct loop_timer *t)
+{
+	ck_assert_int_ge(clock_mono_ns() - armed_ns,
+	    (int64_t)exact_ms * 1000000);
+	if (++exact_ms > 20) {
+		loop_stop(l);
+		return;
+	}
+	armed_ns = clock_mono_ns();
+	timer_arm(t, exact_ms);
+}
+
+START_TEST(test_timer_never_early)
+{
+	struct loop_timer t;
+
+	timer_init(&t, l, on_exact);
+	exact_ms = 1;
+	armed_ns = clock_mono_ns();
+	timer_arm(&t, 1);
+	run_loop(l);
+	timer_arm(&t, INT64_MAX);
+	ck_assert(t.armed);
+	timer_fini(&t);
+	ck_assert(!t.armed);
+}
+END_TEST
+
 /* Both are due in one round; the first takes the second back. */
 START_TEST(test_timer_disarmed_when_due)
 {
@@ -488,6 +521,7 @@ main(void)
 	tcase_add_test(t, test_timers);
 	tcase_add_test(t, test_timer_disarmed_when_due);
 	tcase_add_test(t, test_timer_zeroed);
+	tcase_add_test(t, test_timer_never_early);
 	tcase_add_test(t, test_now);
 	tcase_add_test(t, test_fd);
 	tcase_add_test(t, test_fd_fini_inside);
