@@ -3,12 +3,8 @@
 #ifndef TEST_GROUP_BED_H
 #define TEST_GROUP_BED_H
 
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "test/unit/unit.h"
 
-#include "base/mem.h"
 #include "broker/group.h"
 #include "kafka/errors.h"
 
@@ -276,6 +272,19 @@ bed_state(enum group_state s)
 		(void)JOIN(.id = "a", .protocols = "range:other");
 	ck_assert_int_eq(g->state, s);
 }
+
+/* A test over an empty g. */
+#define GROUP_TEST(name)						\
+	static void name##_body(int);					\
+	START_TEST(name)						\
+	{								\
+		bed_open();						\
+		name##_body(_i);					\
+		bed_close();						\
+	}								\
+	END_TEST							\
+	static void							\
+	name##_body(int _i __attribute__((unused)))
 
 #define ANSWERED(r, code)						\
 	do {								\

@@ -58,7 +58,7 @@ static const struct row {
 	{ GROUP_STABLE, DO_JOIN, "b", NULL, 0, KERR_NONE },
 };
 
-START_TEST(error_row)
+GROUP_TEST(error_row)
 {
 	const struct row *r = &rows[_i];
 	int got = -1;
@@ -84,9 +84,8 @@ START_TEST(error_row)
 	}
 	ck_assert_int_eq(got, r->want);
 }
-END_TEST
 
-START_TEST(join_is_checked)
+GROUP_TEST(join_is_checked)
 {
 	bed_two();
 	FAILED(JOIN(.session = 5999), KERR_INVALID_SESSION_TIMEOUT);
@@ -99,17 +98,15 @@ START_TEST(join_is_checked)
 	    KERR_INCONSISTENT_GROUP_PROTOCOL);
 	ck_assert_int_eq(g->state, GROUP_STABLE);
 }
-END_TEST
 
-START_TEST(first_join_needs_a_protocol)
+GROUP_TEST(first_join_needs_a_protocol)
 {
 	FAILED(JOIN(.type = ""), KERR_INCONSISTENT_GROUP_PROTOCOL);
 	FAILED(JOIN(.protocols = ""), KERR_INCONSISTENT_GROUP_PROTOCOL);
 	ck_assert(group_vacant(g));
 }
-END_TEST
 
-START_TEST(too_large_metadata_is_refused)
+GROUP_TEST(too_large_metadata_is_refused)
 {
 	static char big[GROUP_METADATA_MAX + 1];
 	struct group_protocol one = { SLICE("range"),
@@ -134,9 +131,8 @@ START_TEST(too_large_metadata_is_refused)
 	run();
 	FAILED(&answers[1], KERR_INVALID_REQUEST);
 }
-END_TEST
 
-START_TEST(sync_protocol_must_agree)
+GROUP_TEST(sync_protocol_must_agree)
 {
 	bed_two();
 	FAILED(SYNC(.id = "a", .generation = 2, .type = "connect"),
@@ -146,9 +142,8 @@ START_TEST(sync_protocol_must_agree)
 	OK(SYNC(.id = "a", .generation = 2, .type = "consumer",
 	    .protocol = "range"));
 }
-END_TEST
 
-START_TEST(group_is_full)
+GROUP_TEST(group_is_full)
 {
 	char id[16];
 	int i;
@@ -167,11 +162,10 @@ START_TEST(group_is_full)
 	ck_assert_uint_eq(g->nmembers, 3);
 	OK(JOIN(.id = "b"));			/* who is in stays in */
 }
-END_TEST
 
 /* --- joining --- */
 
-START_TEST(member_id_is_required)
+GROUP_TEST(member_id_is_required)
 {
 	struct answer *r = JOIN(.version = 4, .new_id = "c-1");
 
@@ -187,9 +181,8 @@ START_TEST(member_id_is_required)
 	ck_assert_int_eq(r->generation, 1);
 	ck_assert_uint_eq(g->npending, 0);
 }
-END_TEST
 
-START_TEST(pending_id_is_forgotten)
+GROUP_TEST(pending_id_is_forgotten)
 {
 	(void)JOIN(.version = 4, .new_id = "c-1");
 	pass(9999);
@@ -199,9 +192,8 @@ START_TEST(pending_id_is_forgotten)
 	ck_assert(group_vacant(g));
 	FAILED(JOIN(.version = 4, .id = "c-1"), KERR_UNKNOWN_MEMBER_ID);
 }
-END_TEST
 
-START_TEST(pending_ids_are_bounded)
+GROUP_TEST(pending_ids_are_bounded)
 {
 	char id[16];
 	int i;
@@ -215,9 +207,8 @@ START_TEST(pending_ids_are_bounded)
 	FAILED(JOIN(.version = 4, .id = "p9"), KERR_UNKNOWN_MEMBER_ID);
 	OK(JOIN(.version = 4, .id = "p10"));
 }
-END_TEST
 
-START_TEST(a_pending_id_holds_the_rebalance)
+GROUP_TEST(a_pending_id_holds_the_rebalance)
 {
 	struct answer *a;
 
@@ -234,9 +225,8 @@ START_TEST(a_pending_id_holds_the_rebalance)
 	ck_assert_int_eq(g->generation, 3);
 	ck_assert_uint_eq(g->nmembers, 2);
 }
-END_TEST
 
-START_TEST(pending_id_can_leave)
+GROUP_TEST(pending_id_can_leave)
 {
 	bed_two();
 	(void)JOIN(.version = 4, .new_id = "c");
@@ -244,9 +234,8 @@ START_TEST(pending_id_can_leave)
 	ck_assert_uint_eq(g->npending, 0);
 	ck_assert_int_eq(g->state, GROUP_STABLE);
 }
-END_TEST
 
-START_TEST(two_members_one_leader)
+GROUP_TEST(two_members_one_leader)
 {
 	struct answer *a, *b, *sa, *sb;
 
@@ -269,9 +258,8 @@ START_TEST(two_members_one_leader)
 	ck_assert_str_eq(sa->assignment, "one");
 	ck_assert_str_eq(sb->assignment, "");	/* not in the leader's map */
 }
-END_TEST
 
-START_TEST(initial_delay)
+GROUP_TEST(initial_delay)
 {
 	struct answer *a, *b;
 
@@ -296,9 +284,8 @@ START_TEST(initial_delay)
 	OK(b);
 	ck_assert_int_eq(a->nmembers, 2);
 }
-END_TEST
 
-START_TEST(initial_delay_ends_at_the_rebalance_timeout)
+GROUP_TEST(initial_delay_ends_at_the_rebalance_timeout)
 {
 	char id[16];
 	int i;
@@ -314,9 +301,8 @@ START_TEST(initial_delay_ends_at_the_rebalance_timeout)
 	ck_assert_int_eq(g->generation, 1);
 	ck_assert_int_eq(answers[0].nmembers, 16);	/* of the first 8 s */
 }
-END_TEST
 
-START_TEST(initial_delay_and_all_leave)
+GROUP_TEST(initial_delay_and_all_leave)
 {
 	limits.initial_delay_ms = 3000;
 	(void)JOIN(.new_id = "a", .version = 4);
@@ -326,9 +312,8 @@ START_TEST(initial_delay_and_all_leave)
 	pass(3000);
 	ck_assert_int_eq(g->state, GROUP_EMPTY);
 }
-END_TEST
 
-START_TEST(rejoin_in_stable)
+GROUP_TEST(rejoin_in_stable)
 {
 	struct answer *r;
 
@@ -345,9 +330,8 @@ START_TEST(rejoin_in_stable)
 	OK(r);
 	ck_assert_int_eq(g->generation, 3);
 }
-END_TEST
 
-START_TEST(leader_rejoin_is_a_rebalance)
+GROUP_TEST(leader_rejoin_is_a_rebalance)
 {
 	struct answer *r;
 
@@ -356,9 +340,8 @@ START_TEST(leader_rejoin_is_a_rebalance)
 	PARKED(r);
 	ck_assert_int_eq(g->state, GROUP_PREPARING);
 }
-END_TEST
 
-START_TEST(rejoin_in_completing)
+GROUP_TEST(rejoin_in_completing)
 {
 	struct answer *r, *s;
 
@@ -374,9 +357,8 @@ START_TEST(rejoin_in_completing)
 	FAILED(s, KERR_REBALANCE_IN_PROGRESS);
 	ck_assert_int_eq(g->state, GROUP_PREPARING);
 }
-END_TEST
 
-START_TEST(join_again_replaces_the_parked_one)
+GROUP_TEST(join_again_replaces_the_parked_one)
 {
 	struct answer *first, *second;
 
@@ -388,9 +370,8 @@ START_TEST(join_again_replaces_the_parked_one)
 	(void)JOIN(.id = "a");
 	OK(second);
 }
-END_TEST
 
-START_TEST(rebalance_timeout_drops_the_absent)
+GROUP_TEST(rebalance_timeout_drops_the_absent)
 {
 	struct answer *a;
 
@@ -407,9 +388,8 @@ START_TEST(rebalance_timeout_drops_the_absent)
 	ck_assert_int_eq(a->nmembers, 1);
 	ck_assert_int_eq(beat("b", NULL, 3), KERR_UNKNOWN_MEMBER_ID);
 }
-END_TEST
 
-START_TEST(leader_is_kept_or_elected)
+GROUP_TEST(leader_is_kept_or_elected)
 {
 	struct answer *a, *b;
 
@@ -423,9 +403,8 @@ START_TEST(leader_is_kept_or_elected)
 	OK(b);
 	ck_assert_str_eq(b->leader, "b");
 }
-END_TEST
 
-START_TEST(protocol_vote)
+GROUP_TEST(protocol_vote)
 {
 	struct answer *c;
 
@@ -438,14 +417,12 @@ START_TEST(protocol_vote)
 	ck_assert(slice_eq_str(group_metadata(g,
 	    group_find(g, SLICE("b"))), "2"));
 }
-END_TEST
 
-START_TEST(any_protocol_type)
+GROUP_TEST(any_protocol_type)
 {
 	OK(JOIN(.new_id = "w", .type = "connect", .protocols = "sessioned:z"));
 	ck_assert(slice_eq_str(g->protocol_type, "connect"));
 }
-END_TEST
 
 /* --- static members --- */
 
@@ -461,14 +438,13 @@ bed_static(void)
 	ck_assert_int_eq(g->state, GROUP_STABLE);
 }
 
-START_TEST(static_member_needs_no_second_step)
+GROUP_TEST(static_member_needs_no_second_step)
 {
 	OK(JOIN(.new_id = "i-1", .instance = "i", .version = 5));
 	ck_assert_uint_eq(g->npending, 0);
 }
-END_TEST
 
-START_TEST(static_restart_without_rebalance)
+GROUP_TEST(static_restart_without_rebalance)
 {
 	struct answer *r, *s;
 
@@ -492,9 +468,8 @@ START_TEST(static_restart_without_rebalance)
 	ck_assert_int_eq(beat("j-1", NULL, 2), KERR_UNKNOWN_MEMBER_ID);
 	ck_assert_int_eq(beat("j-2", "j", 2), 0);
 }
-END_TEST
 
-START_TEST(static_leader_restart)
+GROUP_TEST(static_leader_restart)
 {
 	struct answer *r;
 
@@ -510,9 +485,8 @@ START_TEST(static_leader_restart)
 	ck_assert_int_eq(r->nmembers, 2);
 	ck_assert_int_eq(g->state, GROUP_STABLE);
 }
-END_TEST
 
-START_TEST(static_restart_waits_for_its_record)
+GROUP_TEST(static_restart_waits_for_its_record)
 {
 	struct answer *r;
 
@@ -537,9 +511,8 @@ START_TEST(static_restart_waits_for_its_record)
 	OK(r);
 	ck_assert_int_eq(r->generation, 3);
 }
-END_TEST
 
-START_TEST(static_restart_with_other_protocols)
+GROUP_TEST(static_restart_with_other_protocols)
 {
 	struct answer *r;
 
@@ -552,9 +525,8 @@ START_TEST(static_restart_with_other_protocols)
 	ck_assert_int_eq(r->generation, 2);	/* the vote changed */
 	ck_assert_str_eq(r->protocol, "sticky");
 }
-END_TEST
 
-START_TEST(static_restart_in_completing)
+GROUP_TEST(static_restart_in_completing)
 {
 	struct answer *s, *r;
 
@@ -569,9 +541,8 @@ START_TEST(static_restart_in_completing)
 	PARKED(r);
 	ck_assert_int_eq(g->state, GROUP_PREPARING);
 }
-END_TEST
 
-START_TEST(static_restart_fences_a_parked_join)
+GROUP_TEST(static_restart_fences_a_parked_join)
 {
 	struct answer *old;
 
@@ -581,9 +552,8 @@ START_TEST(static_restart_fences_a_parked_join)
 	(void)JOIN(.new_id = "i-2", .instance = "i", .version = 5);
 	FAILED(old, KERR_FENCED_INSTANCE_ID);
 }
-END_TEST
 
-START_TEST(static_member_keeps_its_place)
+GROUP_TEST(static_member_keeps_its_place)
 {
 	struct answer *r;
 
@@ -602,18 +572,16 @@ START_TEST(static_member_keeps_its_place)
 	ck_assert_ptr_null(group_find(g, SLICE("j-1")));
 	ck_assert_int_eq(g->state, GROUP_PREPARING);
 }
-END_TEST
 
-START_TEST(static_leave_by_instance)
+GROUP_TEST(static_leave_by_instance)
 {
 	bed_static();
 	ck_assert_int_eq(leave("", "j"), KERR_NONE);
 	ck_assert_uint_eq(g->nmembers, 1);
 	ck_assert_int_eq(g->state, GROUP_PREPARING);
 }
-END_TEST
 
-START_TEST(static_restart_in_a_full_group)
+GROUP_TEST(static_restart_in_a_full_group)
 {
 	limits.max_size = 2;
 	bed_static();
@@ -621,11 +589,10 @@ START_TEST(static_restart_in_a_full_group)
 	FAILED(JOIN(.new_id = "k-1", .instance = "k", .version = 5),
 	    KERR_GROUP_MAX_SIZE_REACHED);
 }
-END_TEST
 
 /* --- sync, leave, time --- */
 
-START_TEST(sync_waits_for_the_record)
+GROUP_TEST(sync_waits_for_the_record)
 {
 	struct answer *a, *b;
 
@@ -642,9 +609,8 @@ START_TEST(sync_waits_for_the_record)
 	OK(b);
 	ck_assert_str_eq(b->assignment, "x");
 }
-END_TEST
 
-START_TEST(record_not_written)
+GROUP_TEST(record_not_written)
 {
 	struct answer *a, *b;
 
@@ -659,9 +625,8 @@ START_TEST(record_not_written)
 	FAILED(b, KERR_COORDINATOR_NOT_AVAILABLE);
 	ck_assert_int_eq(g->state, GROUP_PREPARING);
 }
-END_TEST
 
-START_TEST(record_of_an_old_generation_changes_nothing)
+GROUP_TEST(record_of_an_old_generation_changes_nothing)
 {
 	struct answer *a;
 	uint64_t old;
@@ -683,9 +648,8 @@ START_TEST(record_of_an_old_generation_changes_nothing)
 	ck_assert_int_eq(g->state, GROUP_COMPLETING);
 	ck_assert_uint_eq(group_find(g, SLICE("b"))->assignment.len, 0);
 }
-END_TEST
 
-START_TEST(who_never_syncs_is_expelled)
+GROUP_TEST(who_never_syncs_is_expelled)
 {
 	struct answer *a;
 
@@ -702,9 +666,8 @@ START_TEST(who_never_syncs_is_expelled)
 	ck_assert_ptr_null(group_find(g, SLICE("b")));
 	ck_assert_int_eq(g->state, GROUP_PREPARING);
 }
-END_TEST
 
-START_TEST(leader_never_syncs)
+GROUP_TEST(leader_never_syncs)
 {
 	struct answer *b;
 
@@ -721,9 +684,8 @@ START_TEST(leader_never_syncs)
 	OK(b);
 	ck_assert_str_eq(b->leader, "b");
 }
-END_TEST
 
-START_TEST(session_ends)
+GROUP_TEST(session_ends)
 {
 	bed_two();
 	pass(6000);
@@ -736,9 +698,8 @@ START_TEST(session_ends)
 	ck_assert_int_eq(g->state, GROUP_EMPTY);
 	ck_assert_uint_eq(g->nmembers, 0);
 }
-END_TEST
 
-START_TEST(commit_is_a_sign_of_life)
+GROUP_TEST(commit_is_a_sign_of_life)
 {
 	bed_two();
 	for (int i = 0; i < 5; i++) {
@@ -749,9 +710,8 @@ START_TEST(commit_is_a_sign_of_life)
 	ck_assert_int_eq(g->state, GROUP_STABLE);
 	ck_assert_uint_eq(g->nmembers, 2);
 }
-END_TEST
 
-START_TEST(a_parked_member_does_not_expire)
+GROUP_TEST(a_parked_member_does_not_expire)
 {
 	struct answer *b;
 
@@ -767,9 +727,8 @@ START_TEST(a_parked_member_does_not_expire)
 	pass(10000);
 	ck_assert_uint_eq(g->nmembers, 0);
 }
-END_TEST
 
-START_TEST(a_new_member_waits_five_minutes)
+GROUP_TEST(a_new_member_waits_five_minutes)
 {
 	struct answer *c;
 
@@ -785,9 +744,8 @@ START_TEST(a_new_member_waits_five_minutes)
 	pass(8000);
 	FAILED(c, KERR_UNKNOWN_MEMBER_ID);
 }
-END_TEST
 
-START_TEST(all_leave)
+GROUP_TEST(all_leave)
 {
 	int before;
 
@@ -805,9 +763,8 @@ START_TEST(all_leave)
 	ck_assert(!group_vacant(g));
 	ck_assert_int_eq(group_check_delete(g), 0);
 }
-END_TEST
 
-START_TEST(leave_answers_what_is_parked)
+GROUP_TEST(leave_answers_what_is_parked)
 {
 	struct answer *b;
 
@@ -822,19 +779,17 @@ START_TEST(leave_answers_what_is_parked)
 	ck_assert_int_eq(leave("b", NULL), 0);
 	FAILED(b, KERR_UNKNOWN_MEMBER_ID);
 }
-END_TEST
 
-START_TEST(delete_wants_an_empty_group)
+GROUP_TEST(delete_wants_an_empty_group)
 {
 	ck_assert_int_eq(group_check_delete(g), 0);
 	bed_two();
 	ck_assert_int_eq(group_check_delete(g), KERR_NON_EMPTY_GROUP);
 }
-END_TEST
 
 /* --- lost connections --- */
 
-START_TEST(cancel_join_of_a_nameless_member)
+GROUP_TEST(cancel_join_of_a_nameless_member)
 {
 	struct answer *a, *c;
 
@@ -852,9 +807,8 @@ START_TEST(cancel_join_of_a_nameless_member)
 	ck_assert_ptr_null(group_find(g, SLICE("d")));
 	(void)a;
 }
-END_TEST
 
-START_TEST(cancel_join_of_a_known_member)
+GROUP_TEST(cancel_join_of_a_known_member)
 {
 	struct answer *b, *again;
 
@@ -869,9 +823,8 @@ START_TEST(cancel_join_of_a_known_member)
 	PARKED(b);
 	ck_assert_int_eq(again->generation, 3);
 }
-END_TEST
 
-START_TEST(cancelled_member_expires)
+GROUP_TEST(cancelled_member_expires)
 {
 	struct answer *a, *b;
 
@@ -886,9 +839,8 @@ START_TEST(cancelled_member_expires)
 	OK(a);
 	ck_assert_int_eq(a->nmembers, 1);
 }
-END_TEST
 
-START_TEST(cancel_sync)
+GROUP_TEST(cancel_sync)
 {
 	struct answer *b;
 
@@ -902,9 +854,8 @@ START_TEST(cancel_sync)
 	OK(b);
 	ck_assert_str_eq(b->assignment, "x");
 }
-END_TEST
 
-START_TEST(close_answers_everything)
+GROUP_TEST(close_answers_everything)
 {
 	struct answer *b, *c;
 
@@ -916,11 +867,10 @@ START_TEST(close_answers_everything)
 	FAILED(b, KERR_REBALANCE_IN_PROGRESS);
 	FAILED(c, KERR_NOT_COORDINATOR);
 }
-END_TEST
 
 /* --- records --- */
 
-START_TEST(restored_group_goes_on)
+GROUP_TEST(restored_group_goes_on)
 {
 	struct group_protocol pr = { SLICE("range"), SLICE("m") };
 	struct group_member m = { .id = SLICE("a"), .instance = SLICE_NULL,
@@ -950,9 +900,8 @@ START_TEST(restored_group_goes_on)
 	pass(10000);
 	ck_assert_ptr_null(group_find(g, SLICE("a")));
 }
-END_TEST
 
-START_TEST(restored_group_above_the_limit)
+GROUP_TEST(restored_group_above_the_limit)
 {
 	struct group_protocol pr = { SLICE("range"), SLICE("m") };
 	struct group_member m = { .client_id = SLICE("c"),
@@ -972,16 +921,14 @@ START_TEST(restored_group_above_the_limit)
 	run();
 	ck_assert_int_eq(g->state, GROUP_PREPARING);
 }
-END_TEST
 
-START_TEST(generation_does_not_go_negative)
+GROUP_TEST(generation_does_not_go_negative)
 {
 	group_restore(g, INT32_MAX, SLICE("consumer"), SLICE_NULL, 1);
 	group_restored(g, now, &out);
 	OK(JOIN(.new_id = "a"));
 	ck_assert_int_eq(g->generation, 1);
 }
-END_TEST
 
 /* --- random events against the invariants --- */
 
@@ -1107,7 +1054,7 @@ invariants(int32_t *generation)
 		ck_assert_int_ne(g->join_deadline, GROUP_NEVER);
 }
 
-START_TEST(random_events)
+GROUP_TEST(random_events)
 {
 	int32_t generation = 0;
 	int i;
@@ -1128,95 +1075,66 @@ START_TEST(random_events)
 		ck_assert_msg(answers[i].n == (cancelled[i] ? 0 : 1),
 		    "request %d was answered %d times", i, answers[i].n);
 }
-END_TEST
 
-#define NROWS	((int)(sizeof rows / sizeof rows[0]))
-
-static void
-add_joining(TCase *t)
-{
-	tcase_add_loop_test(t, error_row, 0, NROWS);
-	tcase_add_test(t, join_is_checked);
-	tcase_add_test(t, first_join_needs_a_protocol);
-	tcase_add_test(t, too_large_metadata_is_refused);
-	tcase_add_test(t, sync_protocol_must_agree);
-	tcase_add_test(t, group_is_full);
-	tcase_add_test(t, member_id_is_required);
-	tcase_add_test(t, pending_id_is_forgotten);
-	tcase_add_test(t, pending_ids_are_bounded);
-	tcase_add_test(t, a_pending_id_holds_the_rebalance);
-	tcase_add_test(t, pending_id_can_leave);
-	tcase_add_test(t, two_members_one_leader);
-	tcase_add_test(t, initial_delay);
-	tcase_add_test(t, initial_delay_ends_at_the_rebalance_timeout);
-	tcase_add_test(t, initial_delay_and_all_leave);
-	tcase_add_test(t, rejoin_in_stable);
-	tcase_add_test(t, leader_rejoin_is_a_rebalance);
-	tcase_add_test(t, rejoin_in_completing);
-	tcase_add_test(t, join_again_replaces_the_parked_one);
-	tcase_add_test(t, rebalance_timeout_drops_the_absent);
-	tcase_add_test(t, leader_is_kept_or_elected);
-	tcase_add_test(t, protocol_vote);
-	tcase_add_test(t, any_protocol_type);
-}
-
-static void
-add_static(TCase *t)
-{
-	tcase_add_test(t, static_member_needs_no_second_step);
-	tcase_add_test(t, static_restart_without_rebalance);
-	tcase_add_test(t, static_leader_restart);
-	tcase_add_test(t, static_restart_waits_for_its_record);
-	tcase_add_test(t, static_restart_with_other_protocols);
-	tcase_add_test(t, static_restart_in_completing);
-	tcase_add_test(t, static_restart_fences_a_parked_join);
-	tcase_add_test(t, static_member_keeps_its_place);
-	tcase_add_test(t, static_leave_by_instance);
-	tcase_add_test(t, static_restart_in_a_full_group);
-}
-
-static void
-add_rest(TCase *t)
-{
-	tcase_add_test(t, sync_waits_for_the_record);
-	tcase_add_test(t, record_not_written);
-	tcase_add_test(t, record_of_an_old_generation_changes_nothing);
-	tcase_add_test(t, who_never_syncs_is_expelled);
-	tcase_add_test(t, leader_never_syncs);
-	tcase_add_test(t, session_ends);
-	tcase_add_test(t, commit_is_a_sign_of_life);
-	tcase_add_test(t, a_parked_member_does_not_expire);
-	tcase_add_test(t, a_new_member_waits_five_minutes);
-	tcase_add_test(t, all_leave);
-	tcase_add_test(t, leave_answers_what_is_parked);
-	tcase_add_test(t, delete_wants_an_empty_group);
-	tcase_add_test(t, cancel_join_of_a_nameless_member);
-	tcase_add_test(t, cancel_join_of_a_known_member);
-	tcase_add_test(t, cancelled_member_expires);
-	tcase_add_test(t, cancel_sync);
-	tcase_add_test(t, close_answers_everything);
-	tcase_add_test(t, restored_group_goes_on);
-	tcase_add_test(t, restored_group_above_the_limit);
-	tcase_add_test(t, generation_does_not_go_negative);
-	tcase_add_loop_test(t, random_events, 0, 40);
-}
+static const struct unit_test tests[] = {
+	{ .fn = &error_row, .rows = NELEM(rows) },
+	{ .fn = &join_is_checked },
+	{ .fn = &first_join_needs_a_protocol },
+	{ .fn = &too_large_metadata_is_refused },
+	{ .fn = &sync_protocol_must_agree },
+	{ .fn = &group_is_full },
+	{ .fn = &member_id_is_required },
+	{ .fn = &pending_id_is_forgotten },
+	{ .fn = &pending_ids_are_bounded },
+	{ .fn = &a_pending_id_holds_the_rebalance },
+	{ .fn = &pending_id_can_leave },
+	{ .fn = &two_members_one_leader },
+	{ .fn = &initial_delay },
+	{ .fn = &initial_delay_ends_at_the_rebalance_timeout },
+	{ .fn = &initial_delay_and_all_leave },
+	{ .fn = &rejoin_in_stable },
+	{ .fn = &leader_rejoin_is_a_rebalance },
+	{ .fn = &rejoin_in_completing },
+	{ .fn = &join_again_replaces_the_parked_one },
+	{ .fn = &rebalance_timeout_drops_the_absent },
+	{ .fn = &leader_is_kept_or_elected },
+	{ .fn = &protocol_vote },
+	{ .fn = &any_protocol_type },
+	{ .fn = &static_member_needs_no_second_step },
+	{ .fn = &static_restart_without_rebalance },
+	{ .fn = &static_leader_restart },
+	{ .fn = &static_restart_waits_for_its_record },
+	{ .fn = &static_restart_with_other_protocols },
+	{ .fn = &static_restart_in_completing },
+	{ .fn = &static_restart_fences_a_parked_join },
+	{ .fn = &static_member_keeps_its_place },
+	{ .fn = &static_leave_by_instance },
+	{ .fn = &static_restart_in_a_full_group },
+	{ .fn = &sync_waits_for_the_record },
+	{ .fn = &record_not_written },
+	{ .fn = &record_of_an_old_generation_changes_nothing },
+	{ .fn = &who_never_syncs_is_expelled },
+	{ .fn = &leader_never_syncs },
+	{ .fn = &session_ends },
+	{ .fn = &commit_is_a_sign_of_life },
+	{ .fn = &a_parked_member_does_not_expire },
+	{ .fn = &a_new_member_waits_five_minutes },
+	{ .fn = &all_leave },
+	{ .fn = &leave_answers_what_is_parked },
+	{ .fn = &delete_wants_an_empty_group },
+	{ .fn = &cancel_join_of_a_nameless_member },
+	{ .fn = &cancel_join_of_a_known_member },
+	{ .fn = &cancelled_member_expires },
+	{ .fn = &cancel_sync },
+	{ .fn = &close_answers_everything },
+	{ .fn = &restored_group_goes_on },
+	{ .fn = &restored_group_above_the_limit },
+	{ .fn = &generation_does_not_go_negative },
+	{ .fn = &random_events, .rows = 40 },
+};
 
 int
 main(void)
 {
-	Suite *s = suite_create("group");
-	TCase *t = tcase_create("group");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, bed_open, bed_close);
-	add_joining(t);
-	add_static(t);
-	add_rest(t);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return (failed != 0);
+	return (UNIT_MAIN("group", tests));
 }

@@ -2,25 +2,25 @@
  * meet, expiry, and the snapshot. */
 #include "broker/producers.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "test/unit/unit.h"
 
 #include "base/bytes.h"
 #include "kafka/errors.h"
 
 static struct producers *p;
 
-static void
-setup(void)
-{
-	p = producers_new(100);
-}
-
-static void
-teardown(void)
-{
-	producers_free(p);
-}
+/* A test over an empty p. */
+#define PRODUCERS_TEST(name)						\
+	static void name##_body(int);					\
+	START_TEST(name)						\
+	{								\
+		p = producers_new(100);					\
+		name##_body(_i);					\
+		producers_free(p);					\
+	}								\
+	END_TEST							\
+	static void							\
+	name##_body(int _i __attribute__((unused)))
 
 static struct kbatch
 batch(int64_t id, int16_t epoch, int32_t seq, int32_t n, int64_t base)
@@ -80,7 +80,7 @@ fill_seven(void)
 		put(9, 3, i * 10, 10, 100 + i * 10, 1);
 }
 
-START_TEST(row)
+PRODUCERS_TEST(row)
 {
 	const struct row *r = &rows[_i];
 	struct producers_seen seen = { -1, -1 };
@@ -92,25 +92,22 @@ START_TEST(row)
 		ck_assert_int_eq(seen.timestamp, 1000 + r->base);
 	}
 }
-END_TEST
 
-START_TEST(no_producer_id)
+PRODUCERS_TEST(no_producer_id)
 {
 	put(-1, -1, -1, 3, 0, 1);
 	ck_assert_uint_eq(producers_count(p), 0);
 	ck_assert_int_eq(check_one(-1, -1, -1, 3, NULL), KERR_NONE);
 }
-END_TEST
 
-START_TEST(unknown_begins_anywhere)
+PRODUCERS_TEST(unknown_begins_anywhere)
 {
 	ck_assert_int_eq(check_one(5, 0, 12345, 3, NULL), KERR_NONE);
 	put(5, 0, 12345, 3, 0, 1);
 	ck_assert_int_eq(check_one(5, 0, 12348, 1, NULL), KERR_NONE);
 }
-END_TEST
 
-START_TEST(sequence_wraps)
+PRODUCERS_TEST(sequence_wraps)
 {
 	struct producers_seen seen;
 
@@ -126,9 +123,8 @@ START_TEST(sequence_wraps)
 	    KERR_DUPLICATE_SEQUENCE_NUMBER);
 	ck_assert_int_eq(seen.base_offset, 50);
 }
-END_TEST
 
-START_TEST(new_epoch_forgets_batches)
+PRODUCERS_TEST(new_epoch_forgets_batches)
 {
 	put(5, 0, 0, 10, 0, 1);
 	put(5, 1, 0, 10, 10, 1);
@@ -136,9 +132,8 @@ START_TEST(new_epoch_forgets_batches)
 	ck_assert_int_eq(check_one(5, 0, 10, 1, NULL),
 	    KERR_INVALID_PRODUCER_EPOCH);
 }
-END_TEST
 
-START_TEST(expiry_goes_by_the_last_write)
+PRODUCERS_TEST(expiry_goes_by_the_last_write)
 {
 	put(1, 0, 0, 1, 0, 100);
 	put(2, 0, 0, 1, 1, 200);
@@ -150,9 +145,8 @@ START_TEST(expiry_goes_by_the_last_write)
 	ck_assert_int_eq(check_one(1, 0, 77, 1, NULL),
 	    KERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
 }
-END_TEST
 
-START_TEST(limit_forgets_the_oldest)
+PRODUCERS_TEST(limit_forgets_the_oldest)
 {
 	int i;
 
@@ -165,14 +159,13 @@ START_TEST(limit_forgets_the_oldest)
 	    KERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
 	ck_assert_int_eq(check_one(1, 0, 5, 1, NULL), KERR_NONE);
 }
-END_TEST
 
 static void
 same_answers(void)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (i = 0; i < NELEM(rows); i++) {
 		struct producers_seen seen = { -1, -1 };
 
 		ck_assert_int_eq(check_one(9, rows[i].epoch, rows[i].seq,
@@ -182,7 +175,7 @@ same_answers(void)
 	}
 }
 
-START_TEST(snapshot_answers_the_same)
+PRODUCERS_TEST(snapshot_answers_the_same)
 {
 	uint8_t *buf;
 	size_t len;
@@ -197,9 +190,8 @@ START_TEST(snapshot_answers_the_same)
 	ck_assert_uint_eq(producers_count(p), 2);
 	same_answers();
 }
-END_TEST
 
-START_TEST(snapshot_layout)
+PRODUCERS_TEST(snapshot_layout)
 {
 	uint8_t *buf;
 	size_t len;
@@ -219,9 +211,8 @@ START_TEST(snapshot_layout)
 	ck_assert_uint_eq(get_be64(buf + 48), UINT64_MAX);
 	free(buf);
 }
-END_TEST
 
-START_TEST(snapshot_refuses_damage)
+PRODUCERS_TEST(snapshot_refuses_damage)
 {
 	struct err e = ERR_INIT;
 	uint8_t *buf;
@@ -243,7 +234,6 @@ START_TEST(snapshot_refuses_damage)
 	ck_assert_int_eq(producers_decode(p, slice_of(buf, len), 1, &e), 0);
 	free(buf);
 }
-END_TEST
 
 static void
 header(uint8_t *h, const struct kbatch *b)
@@ -261,7 +251,7 @@ header(uint8_t *h, const struct kbatch *b)
 	(void)put_be32(h + 57, (uint32_t)b->count);
 }
 
-START_TEST(scan_answers_the_same)
+PRODUCERS_TEST(scan_answers_the_same)
 {
 	uint8_t h[KBATCH_HEADER];
 	struct kbatch b;
@@ -277,9 +267,8 @@ START_TEST(scan_answers_the_same)
 	memset(h, 0xff, sizeof h);
 	ck_assert_int_eq(producers_scan(p, h, 0, 1, NULL), -1);
 }
-END_TEST
 
-START_TEST(marker_moves_the_epoch)
+PRODUCERS_TEST(marker_moves_the_epoch)
 {
 	uint8_t h[KBATCH_HEADER];
 	struct kbatch b = batch(9, 4, -1, 1, 170);
@@ -292,9 +281,8 @@ START_TEST(marker_moves_the_epoch)
 	    KERR_INVALID_PRODUCER_EPOCH);
 	ck_assert_int_eq(check_one(9, 4, 0, 1, NULL), KERR_NONE);
 }
-END_TEST
 
-START_TEST(open_transactions_do_not_expire)
+PRODUCERS_TEST(open_transactions_do_not_expire)
 {
 	struct kbatch b = batch(9, 0, 0, 1, 0);
 
@@ -306,34 +294,25 @@ START_TEST(open_transactions_do_not_expire)
 	producers_update(p, &b, 1);
 	ck_assert_uint_eq(producers_expire(p, 1000, 10), 1);
 }
-END_TEST
+
+static const struct unit_test tests[] = {
+	{ .fn = &row, .rows = NELEM(rows) },
+	{ .fn = &no_producer_id },
+	{ .fn = &unknown_begins_anywhere },
+	{ .fn = &sequence_wraps },
+	{ .fn = &new_epoch_forgets_batches },
+	{ .fn = &expiry_goes_by_the_last_write },
+	{ .fn = &limit_forgets_the_oldest },
+	{ .fn = &snapshot_answers_the_same },
+	{ .fn = &snapshot_layout },
+	{ .fn = &snapshot_refuses_damage },
+	{ .fn = &scan_answers_the_same },
+	{ .fn = &marker_moves_the_epoch },
+	{ .fn = &open_transactions_do_not_expire },
+};
 
 int
 main(void)
 {
-	Suite *s = suite_create("producers");
-	TCase *t = tcase_create("producers");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_loop_test(t, row, 0, (int)(sizeof rows / sizeof rows[0]));
-	tcase_add_test(t, no_producer_id);
-	tcase_add_test(t, unknown_begins_anywhere);
-	tcase_add_test(t, sequence_wraps);
-	tcase_add_test(t, new_epoch_forgets_batches);
-	tcase_add_test(t, expiry_goes_by_the_last_write);
-	tcase_add_test(t, limit_forgets_the_oldest);
-	tcase_add_test(t, snapshot_answers_the_same);
-	tcase_add_test(t, snapshot_layout);
-	tcase_add_test(t, snapshot_refuses_damage);
-	tcase_add_test(t, scan_answers_the_same);
-	tcase_add_test(t, marker_moves_the_epoch);
-	tcase_add_test(t, open_transactions_do_not_expire);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return (failed != 0);
+	return (UNIT_MAIN("producers", tests));
 }
