@@ -9,6 +9,7 @@
  * from the grammar and surprises people gets a warning: a lost backslash, a
  * '#' behind a value, a comment sign on a continuation line.
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -232,11 +233,13 @@ unescape_unicode(struct props *s, const char *p, const char *end,
 	return (p + 12);
 }
 
-/* A letter that loses its backslash was most likely meant to keep it. */
+/* What stands behind a backslash in a regular expression or a Windows path
+ * was most likely meant to keep it. */
 static void
 warn_lost_backslash(struct props *s, char c, bool *warned)
 {
-	if (*warned || !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')))
+	if (*warned || (!isalnum((unsigned char)c) &&
+	    strchr(".*+?()[]{}|^$", c) == NULL))
 		return;
 	*warned = true;
 	conf_warn_at(s->r.problems, s->r.file, s->start,

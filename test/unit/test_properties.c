@@ -53,7 +53,9 @@ static const struct conf_case grammar[] = {
 	/* escapes */
 	{ "a=x\\ty\\nz", "a=x\ty\nz@1" },
 	{ "a=C\\:\\\\data", "a=C:\\data@1" },
-	{ "a=\\.\\*\\-", "a=.*-@1" },
+	{ "a=\\-\\,\\'\\/", "a=-,'/@1" },
+	{ "a=.*\\.log", "a=.*.log@1", "'\\.' reads as '.'" },
+	{ "a=.*\\\\.log", "a=.*\\.log@1" },
 	{ "a=\\d+", "a=d+@1", "'\\d' reads as 'd'" },
 	{ "a=\\\\d+\\\\w", "a=\\d+\\w@1" },
 	{ "a=\\u0041\\u00e4\\u20AC", "a=A\xc3\xa4\xe2\x82\xac@1" },
