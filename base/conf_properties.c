@@ -263,7 +263,8 @@ unescape(struct props *s, const char *p, const char *end)
 		if (stop == NULL || stop + 1 == end)
 			break;
 		if (stop[1] == 'u') {
-			if ((p = unescape_unicode(s, stop, end, &out)) == NULL) {
+			p = unescape_unicode(s, stop, end, &out);
+			if (p == NULL) {
 				sb_fini(&out);
 				return (NULL);
 			}

@@ -22,7 +22,8 @@ struct conf_reader {
  * *out: bytes that are not are read as Latin-1, with a warning.  False, with
  * an error, when the text cannot be read at all.  The caller frees *out.
  */
-bool	conf_text(const struct conf_reader *, struct slice text, struct sb *out);
+bool	conf_text(const struct conf_reader *, struct slice text,
+	    struct sb *out);
 
 /* Sets key to value; trims both in place.  line is where the key starts. */
 void	conf_put(const struct conf_reader *, char *key, char *value, int line);

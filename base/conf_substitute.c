@@ -52,7 +52,8 @@ cut(struct slice s, size_t from, size_t to)
 /* Reports about the value being expanded; -1. */
 #define FAIL(s, ...)	(conf_error((s)->problems, (s)->at, __VA_ARGS__), -1)
 /* printf arguments for a piece of the value. */
-#define TEXT(t)		(int)((t).len < 100 ? (t).len : 100), (const char *)(t).p
+#define TEXT(t)								\
+	(int)((t).len < 100 ? (t).len : 100), (const char *)(t).p
 
 /* The closing brace of the reference that starts at i; s.len if none. */
 static size_t

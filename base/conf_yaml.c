@@ -52,7 +52,8 @@ advance(struct yaml *y)
 static int
 opens(yaml_event_type_t t)
 {
-	return (t == YAML_MAPPING_START_EVENT || t == YAML_SEQUENCE_START_EVENT);
+	return (t == YAML_MAPPING_START_EVENT ||
+	    t == YAML_SEQUENCE_START_EVENT);
 }
 
 static int

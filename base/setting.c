@@ -279,8 +279,8 @@ row_find(const struct setting *s, struct conf *node, struct conf_problems *p)
 			found = c;
 		else if (c->value != NULL && found->value != NULL) {
 			c->used = true;
-			conf_warn(p, c, "%s is another spelling of %s, which is "
-			    "set too: that one holds, this one is not used",
+			conf_warn(p, c, "%s is another spelling of %s, which "
+			    "is set too: that one holds, this one is not used",
 			    conf_key(c, k1, sizeof k1),
 			    conf_key(found, k2, sizeof k2));
 		}
