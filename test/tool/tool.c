@@ -1,0 +1,139 @@
+#include "test/tool/tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+void
+tool_die(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("t: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(TOOL_TROUBLE);
+}
+
+void
+tool_sleep_ns(int64_t ns)
+{
+	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
+
+	if (ns <= 0)
+		return;
+	while (nanosleep(&ts, &ts) == -1 && errno == EINTR)
+		;
+}
+
+char **
+tool_split(int *argc, char **argv)
+{
+	int i;
+
+	for (i = 0; i < *argc; i++)
+		if (strcmp(argv[i], "--") == 0) {
+			argv[i] = NULL;
+			*argc = i;
+			return (argv + i + 1);
+		}
+	return (NULL);
+}
+
+struct slice
+tool_map(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *p;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		tool_die("%s: %s", path, strerror(errno));
+	if (st.st_size == 0) {
+		close(fd);
+		return (slice_of("", 0));
+	}
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (p == MAP_FAILED)
+		tool_die("mmap %s: %s", path, strerror(errno));
+	return (slice_of(p, (size_t)st.st_size));
+}
+
+bool
+tool_line(struct slice *s, struct slice *line)
+{
+	const uint8_t *nl;
+
+	if (s->len == 0)
+		return (false);
+	nl = memchr(s->p, '\n', s->len);
+	*line = slice_of(s->p, nl == NULL ? s->len : (size_t)(nl - s->p));
+	s->len -= line->len + (nl != NULL);
+	s->p += line->len + (nl != NULL);
+	return (true);
+}
+
+bool
+tool_file_has(const char *path, off_t from, const char *text)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char buf[16384];
+	ssize_t n;
+	bool has = false;
+
+	if (fd == -1)
+		return (false);
+	/* Overlaps, so that a text across two reads is found. */
+	while (!has && (n = pread(fd, buf, sizeof buf, from)) > 0) {
+		has = memmem(buf, (size_t)n, text, strlen(text)) != NULL;
+		if ((size_t)n < sizeof buf)
+			break;
+		from += n - (ssize_t)strlen(text);
+	}
+	close(fd);
+	return (has);
+}
+
+rd_kafka_conf_t *
+tool_conf(const char *brokers, const char *const *pairs)
+{
+	rd_kafka_conf_t *rc = rd_kafka_conf_new();
+	char why[256];
+
+	if (brokers == NULL)
+		tool_die("give --brokers HOST:PORT");
+	if (rd_kafka_conf_set(rc, "bootstrap.servers", brokers, why,
+	    sizeof why) != RD_KAFKA_CONF_OK)
+		tool_die("%s", why);
+	for (; *pairs != NULL; pairs += 2)
+		if (rd_kafka_conf_set(rc, pairs[0], pairs[1], why,
+		    sizeof why) != RD_KAFKA_CONF_OK)
+			tool_die("%s", why);
+	return (rc);
+}
+
+uint64_t
+tool_random_next(struct tool_random *r)
+{
+	uint64_t z = r->state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+	return (z ^ (z >> 31));
+}
+
+uint64_t
+tool_random_below(struct tool_random *r, uint64_t n)
+{
+	return (tool_random_next(r) % n);
+}

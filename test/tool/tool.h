@@ -1,0 +1,62 @@
+/*
+ * What the test program's parts share: `t COMMAND --flag value ...`.
+ *
+ * A test tool may end the process where a product may not: die() prints and
+ * exits with status 2, so that status 1 is left for "the check failed".
+ */
+#ifndef TEST_TOOL_TOOL_H
+#define TEST_TOOL_TOOL_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/slice.h"
+
+enum { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_TROUBLE = 2 };
+
+struct tool_command {
+	const char	*name, *doc;
+	int		(*run)(int argc, char **argv);
+};
+
+int	tool_bare(int, char **);
+int	tool_check(int, char **);
+int	tool_crash(int, char **);
+int	tool_feed(int, char **);
+int	tool_garbage(int, char **);
+int	tool_gen(int, char **);
+int	tool_latency(int, char **);
+int	tool_measure(int, char **);
+int	tool_null_broker(int, char **);
+int	tool_port(int, char **);
+
+/* Prints "t: message" and exits with TOOL_TROUBLE. */
+void	tool_die(const char *fmt, ...)
+	    __attribute__((noreturn, format(printf, 1, 2)));
+/* Sleeps whole; for rates and random moments, not for waiting. */
+void	tool_sleep_ns(int64_t ns);
+/* Cuts argv at "--" and gives what follows, NULL-ended; NULL when none. */
+char	**tool_split(int *argc, char **argv);
+/* true when a file (of a child's stderr) has the text. */
+bool	tool_file_has(const char *path, off_t from, const char *text);
+/* Maps a whole file for reading. */
+struct slice tool_map(const char *path);
+/* The line at the front of *s, without its newline; false at the end. */
+bool	tool_line(struct slice *s, struct slice *line);
+
+/* Sets librdkafka settings from NULL-ended key, value pairs, or dies. */
+rd_kafka_conf_t *tool_conf(const char *brokers, const char *const *pairs);
+
+/* --- a seeded generator (splitmix64): the same on every machine --- */
+
+struct tool_random {
+	uint64_t	state;
+};
+
+uint64_t	tool_random_next(struct tool_random *);
+/* 0 to n - 1; n > 0. */
+uint64_t	tool_random_below(struct tool_random *, uint64_t n);
+
+#endif
