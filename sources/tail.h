@@ -272,6 +272,8 @@ void	 tail_scan_stop(struct tail *);
 void	 tail_scan_free(struct tail *);
 /* Lists all directories again. */
 void	 tail_scan_all(struct tail *);
+/* Forgets the directory of that path if it is no longer there. */
+void	 tail_scan_check(struct tail *, const char *dir);
 /* Lists the directory of that path, if it is one of ours. */
 void	 tail_scan_path(struct tail *, const char *dir);
 /* What stands under this name? */

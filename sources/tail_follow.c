@@ -35,8 +35,8 @@
 struct tail_found {
 	struct tail_dir		*dir;
 	struct tail_group	*group;
-	struct tail_stream	*stream;	/* NULL: by its own name */
 	char			*name;
+	bool			 known;
 	struct tail_id		 id;
 	int64_t			 mtime_ns;
 	uint64_t		 size;
@@ -154,6 +154,16 @@ stream_drop(struct tail *t, struct tail_stream *s)
 	free(s);
 }
 
+/* Born in the same tick of the clock: the one that has the stream's name. */
+static bool
+is_younger(const struct tail_stream *s, const struct tail_file *a,
+    const struct tail_file *b)
+{
+	if (a->id.birth != b->id.birth)
+		return (a->id.birth > b->id.birth);
+	return (a->dir != NULL && strcmp(a->path, s->path) == 0);
+}
+
 /* Generations oldest first. */
 static void
 stream_insert(struct tail_stream *s, struct tail_file *f)
@@ -161,7 +171,7 @@ stream_insert(struct tail_stream *s, struct tail_file *f)
 	struct tail_file *at;
 
 	TAILQ_FOREACH_REVERSE(at, &s->files, tail_files, generation_link)
-		if (at->id.birth <= f->id.birth)
+		if (!is_younger(s, at, f))
 			break;
 	if (at == NULL)
 		TAILQ_INSERT_HEAD(&s->files, f, generation_link);
@@ -196,6 +206,7 @@ name_lose(struct tail_file *f)
 	f->lost = true;
 	f->searched = 0;
 	TAILQ_INSERT_TAIL(&f->tail->lost, f, lost_link);
+	tail_file_wake(f, -1);	/* before what has the name now */
 }
 
 static void
@@ -262,38 +273,14 @@ group_of(struct tail *t, const char *logical)
 	return (NULL);
 }
 
-static void
-take_up(struct tail *t, const struct tail_found *n)
-{
-	struct tail_known *k;
-	struct tail_stream *s = n->stream;
-	struct tail_file *f;
-	char *path;
-
-	if (by_id(t, &n->id) != NULL ||
-	    map_get(n->dir->names, slice_str(n->name)) != NULL)
-		return;		/* a second name of one just taken up */
-	path = join(n->dir->path, n->name);
-	k = tail_resume_find(t, &n->id, path, n->size);
-	if (k != NULL)
-		s = stream_get(t, n->group, k->logical);
-	else if (s == NULL)
-		s = stream_get(t, n->group, path);
-	free(path);
-	f = file_new(t, n);
-	stream_insert(s, f);
-	tail_resume_file(f, k);
-	tail_file_wake(f, (int64_t)n->size);
-}
-
-/* The youngest generation that is older than this one. */
+/* The youngest generation that is not younger than this one. */
 static struct tail_file *
 generation_before(struct tail_stream *s, const struct tail_id *id)
 {
 	struct tail_file *f;
 
 	TAILQ_FOREACH_REVERSE(f, &s->files, tail_files, generation_link)
-		if (f->id.birth != 0 && f->id.birth < id->birth)
+		if (f->id.birth != 0 && f->id.birth <= id->birth)
 			return (f);
 	return (NULL);
 }
@@ -328,25 +315,51 @@ missed_generation(struct tail *t, const struct tail_dir *d, const char *name,
 	return (found);
 }
 
+static void
+take_up(struct tail *t, const struct tail_found *n)
+{
+	struct tail_stream *s = NULL;
+	struct tail_known *k;
+	struct tail_file *f;
+	char *path;
+
+	if (by_id(t, &n->id) != NULL ||
+	    map_get(n->dir->names, slice_str(n->name)) != NULL)
+		return;		/* a second name of one just taken up */
+	path = join(n->dir->path, n->name);
+	k = tail_resume_find(t, &n->id, path, n->size);
+	if (k != NULL && group_of(t, k->logical) == n->group)
+		s = stream_get(t, n->group, k->logical);
+	else if (k == NULL)
+		s = missed_generation(t, n->dir, n->name, &n->id);
+	if (s == NULL)
+		s = stream_get(t, n->group, path);
+	free(path);
+	f = file_new(t, n);
+	stream_insert(s, f);
+	tail_resume_file(f, k);
+	tail_file_wake(f, (int64_t)n->size);
+}
+
 static struct tail_group *
 wanted(struct tail_dir *d, const char *name, const struct tail_id *id,
-    uint64_t size, struct tail_stream **stream)
+    uint64_t size, bool *known)
 {
 	struct tail *t = d->tail;
+	struct tail_stream *s;
 	struct tail_known *k;
 	struct tail_group *g;
 	char *path = join(d->path, name);
 
-	*stream = NULL;
 	k = tail_resume_find(t, id, path, size);
 	free(path);
-	if (k != NULL)
-		return (group_of(t, k->logical));
+	*known = k != NULL;
+	if (k != NULL && (g = group_of(t, k->logical)) != NULL)
+		return (g);
 	if ((g = tail_scan_wants(d, name)) != NULL)
 		return (g);
-	if ((*stream = missed_generation(t, d, name, id)) != NULL)
-		return ((*stream)->group);
-	return (NULL);
+	s = missed_generation(t, d, name, id);
+	return (s == NULL ? NULL : s->group);
 }
 
 static void
@@ -355,12 +368,12 @@ found_push(struct tail_dir *d, const char *name, const struct statx *st,
 {
 	struct tail *t = d->tail;
 	struct tail_found *n;
-	struct tail_stream *s;
 	struct tail_group *g;
 	struct tail_id id;
+	bool known;
 
 	tail_id_of(st, &id);
-	if ((g = wanted(d, name, &id, st->stx_size, &s)) == NULL)
+	if ((g = wanted(d, name, &id, st->stx_size, &known)) == NULL)
 		return;
 	if (strlen(d->path) + 1 + strlen(name) > TAIL_PATH_MAX) {
 		log_warn(t->source.who, "a path of more than %d bytes is "
@@ -369,9 +382,9 @@ found_push(struct tail_dir *d, const char *name, const struct statx *st,
 	}
 	GROW(t->found, t->nfound, t->capfound);
 	n = &t->found[t->nfound++];
-	*n = (struct tail_found){ .dir = d, .group = g, .stream = s,
-	    .name = xstrdup(name), .id = id, .size = st->stx_size,
-	    .link = link };
+	*n = (struct tail_found){ .dir = d, .group = g,
+	    .name = xstrdup(name), .known = known, .id = id,
+	    .size = st->stx_size, .link = link };
 	n->mtime_ns = st->stx_mtime.tv_sec * INT64_C(1000000000) +
 	    st->stx_mtime.tv_nsec;
 }
@@ -465,11 +478,14 @@ retire(struct tail_file *f)
 
 /* --- rounds --- */
 
+/* Those with a position first: they tell which streams there are. */
 static int
 by_mtime(const void *a, const void *b)
 {
 	const struct tail_found *x = a, *y = b;
 
+	if (x->known != y->known)
+		return (x->known ? -1 : 1);
 	if (x->mtime_ns != y->mtime_ns)
 		return (x->mtime_ns < y->mtime_ns ? -1 : 1);
 	return (strcmp(x->name, y->name));
@@ -492,15 +508,17 @@ take_up_found(struct tail *t)
 	free(v);
 }
 
+/* Calls fn with the folder of a path. */
 static void
-search_folder(struct tail *t, const char *path)
+with_folder(struct tail *t, const char *path,
+    void (*fn)(struct tail *, const char *))
 {
 	const char *slash = strrchr(path, '/');
 	char *dir;
 
 	dir = slash == path ? xstrdup("/") :
 	    xstrndup(path, (size_t)(slash - path));
-	tail_scan_path(t, dir);
+	fn(t, dir);
 	free(dir);
 }
 
@@ -546,7 +564,7 @@ search_lost(struct tail *t, unsigned n)
 	while ((f = unsearched(t, n)) != NULL) {
 		mark_searched(t, f, n);
 		path = xstrdup(f->path);
-		search_folder(t, path);
+		with_folder(t, path, tail_scan_path);
 		free(path);
 	}
 }
@@ -634,6 +652,8 @@ tail_follow_tick(struct tail *t)
 	}
 	tick_links(t);
 	tail_follow_settle(t);
+	TAILQ_FOREACH(f, &t->lost, lost_link)
+		with_folder(t, f->path, tail_scan_check);
 	search_lost(t, SEARCHES);
 	tail_follow_settle(t);
 	for (f = TAILQ_FIRST(&t->lost); f != NULL; f = next) {

@@ -295,6 +295,29 @@ dir_list(struct tail_dir *d)
 	look_for_missing(d);
 }
 
+/* The path leads to another directory now, or to none. */
+static bool
+dir_moved(const struct tail_dir *d)
+{
+	struct statx st;
+
+	return (stat_name(d->path, true, &st) == -1 || d->ino != st.stx_ino ||
+	    d->dev != ((uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor));
+}
+
+/*
+ * A deleted file that is open keeps its folder alive, so the kernel does not
+ * say that the folder is gone.
+ */
+void
+tail_scan_check(struct tail *t, const char *path)
+{
+	struct tail_dir *d = map_get(t->dirs, slice_str(path));
+
+	if (d != NULL && d->watch != NULL && dir_moved(d))
+		dir_close(d);
+}
+
 void
 tail_scan_path(struct tail *t, const char *path)
 {
@@ -393,16 +416,6 @@ changed(void *ctx, struct watch_dir *wd, const char *name, unsigned what)
 	} else
 		tail_scan_look(d, name);
 	settle_soon(t);
-}
-
-/* The path leads to another directory now, or to none. */
-static bool
-dir_moved(const struct tail_dir *d)
-{
-	struct statx st;
-
-	return (stat_name(d->path, true, &st) == -1 || d->ino != st.stx_ino ||
-	    d->dev != ((uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor));
 }
 
 void
