@@ -234,9 +234,8 @@ cursor_encode(const struct cursor *c, uint8_t *out)
 	return ((size_t)(p - out));
 }
 
-/* Cuts one entry off the front of in; false when it does not fit. */
-static bool
-entry_decode(struct slice *in, struct cursor_entry *e)
+bool
+cursor_next(struct slice *in, struct cursor_entry *e)
 {
 	const uint8_t *p = in->p, *end = p + in->len;
 	size_t n;
@@ -266,7 +265,7 @@ entries_decode(struct slice in, uint32_t n, struct cursor_set *out)
 	struct cursor_entry e;
 
 	for (; n > 0; n--) {
-		if (!entry_decode(&in, &e))
+		if (!cursor_next(&in, &e))
 			return (false);
 		if (out != NULL)
 			cursor_set_put(out, &e);

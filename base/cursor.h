@@ -14,6 +14,8 @@
 #ifndef BASE_CURSOR_H
 #define BASE_CURSOR_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -62,5 +64,8 @@ void	 cursor_set_clear(struct cursor_set *);
 size_t	 cursor_size(const struct cursor *);
 size_t	 cursor_encode(const struct cursor *, uint8_t *out);
 int	 cursor_decode(struct slice in, struct cursor_set *out, struct err *e);
+/* Cuts one entry off the front of the bytes behind the count, GONE ones as
+ * well; false at the end, and when it does not fit.  Borrows the bytes. */
+bool	 cursor_next(struct slice *in, struct cursor_entry *out);
 
 #endif

@@ -25,6 +25,13 @@ ledger_add(struct ledger *l, struct unit *u, uint32_t n)
 		l->cursor = u;
 }
 
+void
+ledger_skip(struct unit *u, uint32_t n)
+{
+	CHECK(u->leased == 0 && n < u->n);
+	u->leased = u->done = n;
+}
+
 bool
 ledger_peek(struct ledger *l, struct unit **u, uint32_t *first, uint32_t *n)
 {
@@ -101,6 +108,21 @@ ledger_rollback(struct ledger *l, struct unit *u, uint32_t first, uint32_t n)
 	memmove(l->back + i + 1, l->back + i, (l->nback - i) * sizeof *l->back);
 	l->back[i] = r;
 	l->nback++;
+}
+
+uint32_t
+ledger_first(const struct ledger *l)
+{
+	uint32_t first;
+	size_t i;
+
+	if (l->head == NULL)
+		return (0);
+	first = l->head->leased;
+	for (i = 0; i < l->nback; i++)
+		if (l->back[i].unit == l->head && l->back[i].first < first)
+			first = l->back[i].first;
+	return (first);
 }
 
 struct unit *

@@ -48,6 +48,9 @@ struct ledger {
 };
 
 void	 ledger_add(struct ledger *, struct unit *, uint32_t n);
+/* The first so many records of a unit just added were committed earlier; less
+ * than all. */
+void	 ledger_skip(struct unit *, uint32_t n);
 /* What a lease would begin with: false when there is nothing. */
 bool	 ledger_peek(struct ledger *, struct unit **, uint32_t *first,
 	    uint32_t *n);
@@ -56,6 +59,9 @@ void	 ledger_lease(struct ledger *, uint32_t n);
 void	 ledger_commit(struct ledger *, struct unit *, uint32_t n);
 void	 ledger_rollback(struct ledger *, struct unit *, uint32_t first,
 	    uint32_t n);
+/* The first record of the oldest unit that is not committed, when nothing is
+ * leased. */
+uint32_t ledger_first(const struct ledger *);
 /* The oldest unit, off the list, if it is done; else NULL. */
 struct unit *ledger_pop(struct ledger *);
 /* The oldest unit, off the list, done or not; NULL when empty.  To free all;

@@ -73,6 +73,13 @@ active_segment(const struct seglog *log)
 	return (log->segs[log->n - 1]);
 }
 
+void
+seglog_active(const struct seglog *log, int64_t *base, uint64_t *bytes)
+{
+	*base = active_segment(log)->base;
+	*bytes = active_segment(log)->size;
+}
+
 /* --- opening --- */
 
 static void

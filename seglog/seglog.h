@@ -93,6 +93,8 @@ int64_t	 seglog_end(const struct seglog *);	/* the next offset */
 int64_t	 seglog_synced(const struct seglog *);	/* end of what is durable */
 uint64_t seglog_bytes(const struct seglog *);	/* of the .log files */
 bool	 seglog_dirty(const struct seglog *);	/* something to sync */
+/* Base offset and size of the active segment; the appender's thread. */
+void	 seglog_active(const struct seglog *, int64_t *base, uint64_t *bytes);
 
 /* A batch to append: its header, which the log completes, and the rest. */
 struct seglog_batch {
