@@ -146,6 +146,7 @@ struct broker_loop {		/* owner: its thread, once it runs */
 	struct thread		 thread;
 	_Atomic uintptr_t	 self;		/* thread_self() of the thread */
 	unsigned		 index;
+	struct loop_task	 running;	/* it has begun */
 	struct broker_conn	*conns;		/* all of this loop */
 	struct fetch		*fetches;	/* that wait */
 };
@@ -183,6 +184,7 @@ struct broker {			/* const after start but what says otherwise */
 	struct cond		 idle;		/* one of these became less */
 	size_t			 nrequests;	/* idle_lock: not answered */
 	size_t			 nconns;	/* idle_lock */
+	size_t			 nstarting;	/* idle_lock: loops */
 	struct broker_metrics	 m;
 	struct metric_object	 metric_object;
 };

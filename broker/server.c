@@ -613,18 +613,48 @@ server_init(struct broker *b, struct err *e)
 	return (start_listener(b, e));
 }
 
+/* Waits for one of the counts under the lock to be 0. */
+static void
+wait_idle(struct broker *b, const size_t *n, int64_t deadline)
+{
+	mutex_lock(&b->idle_lock);
+	while (*n > 0 && cond_wait_until(&b->idle, &b->idle_lock, deadline))
+		;
+	mutex_unlock(&b->idle_lock);
+}
+
+static void
+on_running(struct loop_task *t)
+{
+	struct broker_loop *bl = container_of(t, struct broker_loop, running);
+	struct broker *b = bl->broker;
+
+	mutex_lock(&b->idle_lock);
+	b->nstarting--;
+	mutex_unlock(&b->idle_lock);
+	cond_signal(&b->idle);
+}
+
+/* Returns when all loops run: only then can they be called. */
 int
 server_run(struct broker *b, struct err *e)
 {
+	struct broker_loop *bl;
 	char name[24];
 	unsigned i;
 
 	for (i = 0; i < b->nloops; i++) {
+		bl = &b->loops[i];
 		snprintf(name, sizeof name, "broker-%u", i);
-		if (thread_start(&b->loops[i].thread, name, loop_main,
-		    &b->loops[i], e) == -1)
+		bl->running.fn = on_running;
+		mutex_lock(&b->idle_lock);
+		b->nstarting++;
+		mutex_unlock(&b->idle_lock);
+		loop_post(bl->loop, &bl->running);
+		if (thread_start(&bl->thread, name, loop_main, bl, e) == -1)
 			return (-1);
 	}
+	wait_idle(b, &b->nstarting, INT64_MAX);
 	return (0);
 }
 
@@ -690,16 +720,6 @@ free_listener(void *arg)
 	struct broker *b = arg;
 
 	listener_free(b->listener);
-}
-
-/* Waits for the requests, or for the connections, to be none. */
-static void
-wait_idle(struct broker *b, const size_t *n, int64_t deadline)
-{
-	mutex_lock(&b->idle_lock);
-	while (*n > 0 && cond_wait_until(&b->idle, &b->idle_lock, deadline))
-		;
-	mutex_unlock(&b->idle_lock);
 }
 
 void
