@@ -243,11 +243,13 @@ tail_notice(struct tail *t, const uint8_t key[TAIL_KEY_SIZE],
 {
 	struct tail_notice *n;
 
+	if (t->pos != NULL)
+		return;		/* nobody asks */
 	GROW(t->notices, t->nnotices, t->capnotices);
 	n = &t->notices[t->nnotices++];
 	memcpy(n->key, key, sizeof n->key);
 	n->offset = offset;
-	n->note = note;
+	n->note = slice_of(xstrndup(note.p, note.len), note.len);
 	tail_kick(t);
 }
 
@@ -263,7 +265,7 @@ make_notice_batch(struct tail *t, struct tail_slot *s)
 		n = &t->notices[c.n];
 		v[c.n].key = slice_of(n->key, sizeof n->key);
 		v[c.n].offset = n->offset;
-		v[c.n].note = n->note.p != NULL ? n->note : slice_of("", 0);
+		v[c.n].note = n->note;
 	}
 	batch_set_cursor(b, &c);
 	b->source = t->source.name;

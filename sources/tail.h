@@ -122,7 +122,7 @@ struct tail_slot {
 struct tail_notice {
 	uint8_t		 key[TAIL_KEY_SIZE];
 	uint64_t	 offset;
-	struct slice	 note;			/* owned; p NULL: none */
+	struct slice	 note;			/* owned */
 };
 
 struct tail_found;
@@ -204,14 +204,14 @@ struct tail {
 	struct tail_pos		*pos;		/* NULL: a channel keeps them */
 	struct cursor_set	*gone;		/* retired, not all delivered */
 	struct loop_timer	 pos_timer, export_timer;
-	bool			 export_dirty;
+	bool			 export_dirty, pos_published;
 	int64_t			 synced_ns;
 };
 
 /* tail.c */
 void	 tail_kick(struct tail *);		/* there may be work */
 void	 tail_stop_if_done(struct tail *);
-/* Puts a cursor entry on its way; takes note over (malloc). */
+/* Puts a cursor entry on its way, for the channel that keeps positions. */
 void	 tail_notice(struct tail *, const uint8_t key[TAIL_KEY_SIZE],
 	    uint64_t offset, struct slice note);
 
@@ -309,6 +309,9 @@ struct tail_known *tail_resume_find(struct tail *, const struct tail_id *,
 	    const char *path, uint64_t size);
 /* Sets where a new file begins, as k says (freed) or, k NULL, the settings. */
 void	 tail_resume_file(struct tail_file *, struct tail_known *k);
+/* Puts the position of a file on its way to where positions are kept. */
+void	 tail_resume_publish(struct tail_file *);
+void	 tail_resume_settled(struct tail *);
 /* Entries whose files were not found are given up after a while. */
 bool	 tail_resume_waiting(const struct tail *);
 void	 tail_resume_tick(struct tail *);

@@ -59,14 +59,15 @@ tail_file_rewritten(struct tail_file *f, const char *how)
 	struct tail *t = f->tail;
 	uint64_t unread = f->size > f->mark.pos ? f->size - f->mark.pos : 0;
 	uint8_t key[TAIL_KEY_SIZE];
+	bool again = f->mark.pos > 0;
 
-	if (f->mark.pos > 0) {
+	if (again) {
 		metric_add(&t->metrics.truncations, 1);
 		log_info(WHO(f), "%s: %s; it is read from its beginning "
 		    "file=%s read=%llu", f->path, how, f->path,
 		    (unsigned long long)f->mark.pos);
 		tail_file_key(f, key);
-		tail_notice(t, key, CURSOR_GONE, SLICE_NULL);
+		tail_notice(t, key, CURSOR_GONE, SLICE(""));
 		tail_resume_forget(t, key, f->mark.pos, f->delivered);
 		f->generation++;
 	}
@@ -77,6 +78,8 @@ tail_file_rewritten(struct tail_file *f, const char *how)
 	f->after_cut = true;
 	f->checked = false;
 	f->dirty = true;
+	if (again)
+		tail_resume_publish(f);
 }
 
 void

@@ -457,10 +457,8 @@ retire(struct tail_file *f)
 	log_info(t->source.who, "%s is gone and was read to byte %llu file=%s",
 	    f->path, (unsigned long long)f->mark.pos, f->path);
 	tail_file_key(f, key);
-	if (f->mark.pos > 0) {
-		tail_notice(t, key, CURSOR_GONE, SLICE_NULL);
-		tail_resume_forget(t, key, f->mark.pos, f->delivered);
-	}
+	tail_notice(t, key, CURSOR_GONE, SLICE(""));
+	tail_resume_forget(t, key, f->mark.pos, f->delivered);
 	tail_file_close(f);
 	tail_file_unblock(f);
 	name_found(f);
@@ -580,6 +578,7 @@ tail_follow_settle(struct tail *t)
 		search_lost(t, 1);
 	} while (t->nfound > 0);
 	t->settling = false;
+	tail_resume_settled(t);
 	tail_scan_timers(t);
 }
 

@@ -31,6 +31,8 @@
 #define MISSED_MAX	2
 #define BACK_MAX	(1024 * 1024)	/* for the line before the end */
 
+static void	pos_changed(struct tail *);
+
 static struct slice
 id_key(const struct tail_id *id, uint8_t key[TAIL_KEY_SIZE])
 {
@@ -54,7 +56,7 @@ forget_older(struct tail *t, const struct tail_known *k)
 	uint8_t key[TAIL_KEY_SIZE];
 
 	tail_key_encode(&k->id, k->generation, key);
-	tail_notice(t, key, CURSOR_GONE, SLICE_NULL);
+	tail_notice(t, key, CURSOR_GONE, SLICE(""));
 	tail_resume_forget(t, key, k->mark.pos, k->mark.pos);
 }
 
@@ -202,9 +204,12 @@ tail_resume_find(struct tail *t, const struct tail_id *id, const char *path,
 
 /* --- where a file begins --- */
 
-/* Makes it known that this file has been seen, and where it begins. */
-static void
-publish(struct tail_file *f)
+/*
+ * Makes it known that this file has been seen, and where it begins: also when
+ * that is 0, so that it is found again under another name after a crash.
+ */
+void
+tail_resume_publish(struct tail_file *f)
 {
 	uint8_t key[TAIL_KEY_SIZE], note[CURSOR_NOTE_MAX];
 	struct cursor_entry entry;
@@ -215,10 +220,12 @@ publish(struct tail_file *f)
 	entry.key = slice_of(key, sizeof key);
 	entry.offset = f->mark.pos;
 	entry.note = tail_file_note(f, &f->mark, note);
-	if (t->pos != NULL)
+	if (t->pos != NULL) {
 		tail_pos_put(t->pos, &c);
-	tail_notice(t, key, entry.offset, slice_of(xstrndup(entry.note.p,
-	    entry.note.len), entry.note.len));
+		t->pos_published = true;
+		pos_changed(t);
+	} else
+		tail_notice(t, key, entry.offset, entry.note);
 }
 
 static void
@@ -230,7 +237,7 @@ begin_at(struct tail_file *f, uint64_t pos)
 		log_warn(f->tail->source.who, "%s: %s; it is read from its "
 		    "beginning", f->path, e.msg);
 	f->seen = f->stored = f->delivered = f->mark.pos;
-	publish(f);
+	tail_resume_publish(f);
 }
 
 /* Behind the last line end of the file. */
@@ -284,8 +291,8 @@ tail_resume_file(struct tail_file *f, struct tail_known *k)
 	} else if (begins_at_end(t)) {
 		if (tail_file_ready(f))
 			begin_at(f, last_line_end(f));
-	} else if (t->set.skip_to_end)
-		publish(f);
+	} else
+		tail_resume_publish(f);
 	if (k != NULL)
 		known_free(k);
 }
@@ -324,7 +331,7 @@ give_up(struct tail *t, struct tail_known *k)
 	}
 	map_remove(t->known, id_key(&k->id, key));
 	tail_key_encode(&k->id, k->generation, key);
-	tail_notice(t, key, CURSOR_GONE, SLICE_NULL);
+	tail_notice(t, key, CURSOR_GONE, SLICE(""));
 	tail_resume_forget(t, key, k->mark.pos, k->mark.pos);
 	known_free(k);
 }
@@ -383,6 +390,20 @@ pos_changed(struct tail *t)
 {
 	if (!t->pos_timer.armed && !t->stopping)
 		timer_arm(&t->pos_timer, FLUSH_MS);
+}
+
+/* What was published must survive a crash from here on. */
+void
+tail_resume_settled(struct tail *t)
+{
+	struct err e = ERR_INIT;
+
+	if (!t->pos_published)
+		return;
+	t->pos_published = false;
+	if (tail_pos_flush(t->pos, false, &e) == -1)
+		log_warn(t->source.who, "positions cannot be written: %s",
+		    e.msg);
 }
 
 static void
