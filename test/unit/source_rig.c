@@ -149,18 +149,18 @@ rig_emit(struct source *s, struct batch *b, struct completion *stored,
 	if (b->charge > r->charge_max)
 		r->charge_max = b->charge;
 	ck_assert(!r->paused);
-	if (r->room == 0 || r->refuse != 0 ||
+	if ((r->room == 0 && b->n > 0) || r->refuse != 0 ||
 	    (r->largest > 0 && b->n > r->largest))
 		return (refuse(r, b, e));
-	if (r->room != SIZE_MAX)
+	if (r->room != SIZE_MAX && b->n > 0)
 		r->room--;
 	rb = xcalloc(1, sizeof *rb);
 	rb->batch = b;
 	rb->stored = stored;
 	TAILQ_INSERT_TAIL(&r->taken, rb, link);
 	r->ntaken++;
-	r->emitted++;
-	if (!r->hold_store)
+	r->emitted += rb->batch->n > 0;
+	if (!r->hold_store || (r->ntaken == 1 && rb->batch->n == 0))
 		store_one(r);
 	return (0);
 }
