@@ -277,6 +277,18 @@ batch_set(struct batch *b, struct record *r, struct slice name,
 		    (struct header){ batch_copy(b, name), value });
 }
 
+void
+batch_set_own(struct batch *b, struct record *r, const struct header *v,
+    uint32_t n)
+{
+	CHECK(!b->sealed);
+	CHECK(r->nheaders == 0);
+	r->headers = batch_alloc(b, n * sizeof *v);
+	memcpy(r->headers, v, n * sizeof *v);
+	r->nheaders = n;
+	r->shift = 0;
+}
+
 /* A common header that one record is to lose becomes every other's own. */
 static void
 common_push_down(struct batch *b, const struct header *common)

@@ -118,6 +118,13 @@ struct slice	 batch_copy(struct batch *, struct slice);
  */
 void		 batch_set(struct batch *, struct record *r, struct slice name,
 		    struct slice value, bool replace);
+/*
+ * Gives a record without headers these n, with names that differ.  The array
+ * is copied, the bytes are not: they lie in a held buffer, in the batch's
+ * arena, or are static.  For sources that set the same few on each record.
+ */
+void		 batch_set_own(struct batch *, struct record *r,
+		    const struct header *v, uint32_t n);
 /* Takes the header away from one record, or all with r == NULL. */
 void		 batch_unset(struct batch *, struct record *r,
 		    struct slice name);
