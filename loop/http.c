@@ -307,7 +307,7 @@ add_allow(struct http_req *r, unsigned methods)
 		{ HTTP_GET, "GET" }, { HTTP_HEAD, "HEAD" },
 		{ HTTP_POST, "POST" }, { HTTP_PUT, "PUT" },
 		{ HTTP_DELETE, "DELETE" }, { HTTP_PATCH, "PATCH" },
-		{ HTTP_OPTIONS, "OPTIONS" },
+		{ HTTP_OPTIONS, "OPTIONS" }, { HTTP_TRACE, "TRACE" },
 	};
 	struct sb sb = SB_INIT;
 	size_t i;

@@ -44,6 +44,7 @@
 #define HTTP_PATCH	0x10
 #define HTTP_OPTIONS	0x20
 #define HTTP_HEAD	0x40	/* what http_method says; GET allows it */
+#define HTTP_TRACE	0x80
 
 struct http_server;
 struct http_req;

@@ -20,6 +20,7 @@ static const struct {
 	{ "GET", HTTP_GET }, { "HEAD", HTTP_HEAD }, { "POST", HTTP_POST },
 	{ "PUT", HTTP_PUT }, { "DELETE", HTTP_DELETE },
 	{ "PATCH", HTTP_PATCH }, { "OPTIONS", HTTP_OPTIONS },
+	{ "TRACE", HTTP_TRACE },
 };
 
 ssize_t
