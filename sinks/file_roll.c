@@ -182,6 +182,29 @@ file_roll_idle(struct sink *k)
 		file_close(f);
 }
 
+/* The rest of a name: a dash, two numbers of 64 bits, a dot. */
+#define NAME_REST	42
+
+static int
+file_roll_check(struct sink *k, struct err *e)
+{
+	struct file_roll *f = (struct file_roll *)k;
+
+	if (strchr(f->prefix, '/') != NULL)
+		return (err_set(e, ERR_CONFIG, "sink.pathManager.prefix = "
+		    "'%s': it is part of a file's name, without a slash",
+		    f->prefix));
+	if (strchr(f->extension, '/') != NULL)
+		return (err_set(e, ERR_CONFIG, "sink.pathManager.extension = "
+		    "'%s': it is part of a file's name, without a slash",
+		    f->extension));
+	if (strlen(f->prefix) + strlen(f->extension) > NAME_MAX - NAME_REST)
+		return (err_set(e, ERR_CONFIG, "sink.pathManager.prefix and "
+		    ".extension are too long for a file's name: give at most "
+		    "%d bytes together", NAME_MAX - NAME_REST));
+	return (0);
+}
+
 static int
 file_roll_start(struct sink *k, struct err *e)
 {
@@ -232,6 +255,7 @@ const struct sink_ops sink_file_roll = {
 		.settings = settings,
 		.metrics = metrics
 	},
+	.check = file_roll_check,
 	.start = file_roll_start,
 	.deliver = file_roll_deliver,
 	.stop = file_roll_stop,
