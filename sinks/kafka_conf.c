@@ -72,7 +72,7 @@ set(rd_kafka_conf_t *rc, const char *key, const char *value, struct err *e)
 }
 
 static int
-apply(const struct kafka_sink *k, rd_kafka_conf_t *rc, const char *key,
+apply_rule(const struct kafka_sink *k, rd_kafka_conf_t *rc, const char *key,
     const char *value, struct err *e)
 {
 	size_t i;
@@ -83,40 +83,34 @@ apply(const struct kafka_sink *k, rd_kafka_conf_t *rc, const char *key,
 		if (rules[i].rule == RENAME)
 			return (set(rc, rules[i].name, value, e));
 		if (rules[i].rule == REFUSE)
-			return (err_set(e, ERR_CONFIG,
-			    "kafka.producer.%s: %s", key, rules[i].why));
+			return (err_set(e, ERR_CONFIG, "%s", rules[i].why));
 		if (rules[i].why != NULL)
 			log_debug(k->sink.who, "kafka.producer.%s has no "
 			    "effect: %s", key, rules[i].why);
 		return (0);
 	}
-	if (set(rc, key, value, e) == -1)
-		return (err_ctx(e, "kafka.producer.%s", key));
-	return (0);
+	return (set(rc, key, value, e));
 }
 
+/* All values of kafka.producer.*. */
 static int
-apply_tree(const struct kafka_sink *k, rd_kafka_conf_t *rc,
-    const struct conf *top, const struct conf *node, struct err *e)
+apply_tree(const struct kafka_sink *k, rd_kafka_conf_t *rc, struct err *e)
 {
-	const struct conf *c;
-	char key[256], *rest;
-	const char *full;
-	size_t skip;
+	const struct conf *top = k->producer, *c;
+	char *key;
+	int r = 0;
 
-	for (c = node->children; c != NULL; c = c->next) {
-		if (c->value != NULL) {
-			/* the part of the key below kafka.producer */
-			skip = strlen(conf_key(top, key, sizeof key)) + 1;
-			full = conf_key(c, key, sizeof key);
-			rest = strlen(full) > skip ? key + skip : key;
-			if (apply(k, rc, rest, c->value, e) == -1)
-				return (-1);
-		}
-		if (apply_tree(k, rc, top, c, e) == -1)
-			return (-1);
+	for (c = conf_next(top, top); r == 0 && c != NULL;
+	    c = conf_next(top, c)) {
+		if (c->value == NULL)
+			continue;
+		key = conf_key_below(top, c);
+		r = apply_rule(k, rc, key, c->value, e);
+		if (r == -1)
+			err_ctx(e, "kafka.producer.%s", key);
+		free(key);
 	}
-	return (0);
+	return (r);
 }
 
 int
@@ -150,5 +144,5 @@ kafka_producer_conf(const struct kafka_sink *k, void *conf, struct err *e)
 		return (-1);
 	if (k->producer == NULL)
 		return (0);
-	return (apply_tree(k, rc, k->producer, k->producer, e));
+	return (apply_tree(k, rc, e));
 }

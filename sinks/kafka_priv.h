@@ -68,8 +68,9 @@ struct kafka_record {
  * time or Kafka headers: every record goes the plain way, body as value.
  */
 bool	 kafka_is_plain(const struct kafka_sink *, const struct batch *);
-/* By Flume's rules.  Slices live in the batch or the arena.  ERR_REFUSED: a
- * partition header that is no number. */
+/* By Flume's rules.  Slices live in the batch or the arena; a NUL stands
+ * behind the topic.  ERR_REFUSED: a partition header that is no number, a
+ * topic with a NUL in it. */
 int	 kafka_record_make(struct kafka_sink *, const struct batch *,
 	    const struct record *, struct arena *, struct kafka_record *,
 	    struct err *e);

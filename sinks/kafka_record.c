@@ -174,6 +174,8 @@ kafka_record_make(struct kafka_sink *k, const struct batch *b,
     struct err *e)
 {
 	struct slice when = SLICE_NULL;
+	char shown[64];
+	int64_t ms;
 
 	out->topic = topic_of(k, b, r, a);
 	out->key = batch_get(b, r, SLICE("key"));
@@ -183,8 +185,14 @@ kafka_record_make(struct kafka_sink *k, const struct batch *b,
 	out->timestamp = b->timestamp;
 	if (k->timestamp_header != NULL)
 		when = batch_get(b, r, slice_str(k->timestamp_header));
-	if (when.p != NULL && !number(when, &out->timestamp))
+	if (when.p != NULL && (!number(when, &ms) || ms < 0))
 		metric_add(&k->unmapped_timestamps, 1);
+	else if (when.p != NULL)
+		out->timestamp = ms;
+	if (memchr(out->topic.p, '\0', out->topic.len) != NULL)
+		return (err_set(e, ERR_REFUSED, "'%s' cannot be a topic; mend "
+		    "what sets header %s", str_printable(shown, sizeof shown,
+		    out->topic), k->topic_header));
 	return (partition_of(k, b, r, &out->partition, e));
 }
 
