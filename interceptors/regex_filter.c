@@ -15,6 +15,8 @@
 #include "interceptors/interceptors.h"
 
 #define MATCH_LIMIT	1000000
+#define STACK_FIRST	((size_t)32 << 10)
+#define STACK_MAX	((size_t)16 << 20)	/* what a long record may need */
 
 struct regex_filter {
 	struct interceptor	 interceptor;
@@ -23,6 +25,7 @@ struct regex_filter {
 	pcre2_code		*code;
 	pcre2_match_data	*data;
 	pcre2_match_context	*limits;
+	pcre2_jit_stack		*stack;		/* NULL: the JIT's own 32 KiB */
 	metric_t		 dropped, undecided;
 };
 
@@ -64,6 +67,9 @@ regex_filter_check(struct interceptor *i, struct err *e)
 	f->data = pcre2_match_data_create(1, NULL);
 	f->limits = pcre2_match_context_create(NULL);
 	pcre2_set_match_limit(f->limits, MATCH_LIMIT);
+	f->stack = pcre2_jit_stack_create(STACK_FIRST, STACK_MAX, NULL);
+	if (f->stack != NULL)
+		pcre2_jit_stack_assign(f->limits, NULL, f->stack);
 	return (0);
 }
 
@@ -104,6 +110,7 @@ regex_filter_free(struct interceptor *i)
 {
 	struct regex_filter *f = (struct regex_filter *)i;
 
+	pcre2_jit_stack_free(f->stack);
 	pcre2_match_context_free(f->limits);
 	pcre2_match_data_free(f->data);
 	pcre2_code_free(f->code);
