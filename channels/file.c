@@ -25,7 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define SEGMENT_MIN	((uint64_t)1 << 20)
+#define SEGMENT_MIN	((uint64_t)64 << 10)
 #define SEGMENT_MAX	((uint64_t)1 << 30)
 #define CAPACITY_MAX	((uint64_t)4 << 30)
 #define ZERO_AHEAD	((uint64_t)1 << 20)
@@ -300,7 +300,7 @@ static const struct setting settings[] = {
 	    "counts (Flume: 1000000)."),
 	SETTING_SIZE(struct file, segment_bytes, "maxFileSize",
 	    .def = "64MiB", .min = "1", .doc = "Size at which a new file is "
-	    "begun, between 1 MiB and 1 GiB; at most a quarter of the "
+	    "begun, between 64 KiB and 1 GiB; at most a quarter of the "
 	    "capacity. A file is deleted when all in it is delivered."),
 	SETTING_SIZE(struct file, min_space, "minimumRequiredSpace",
 	    .def = "64MiB", .doc = "With less free space on the disk nothing "

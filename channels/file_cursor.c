@@ -104,17 +104,34 @@ file_cursor(struct channel *ch, const char *source, struct cursor_set *out,
 	return (0);
 }
 
-/* A batch is of one file: the first entry of its cursor names it. */
+/* The file that a batch's records are of: the only one that its cursor moves;
+ * NULL when that is not clear. */
+static const struct cursor_entry *
+file_of_batch(const struct batch *b)
+{
+	const struct cursor_entry *only = NULL;
+	size_t i;
+
+	for (i = 0; i < b->cursor.n; i++) {
+		if (b->cursor.v[i].offset == CURSOR_GONE)
+			continue;
+		if (only != NULL)
+			return (NULL);
+		only = &b->cursor.v[i];
+	}
+	return (only);
+}
+
 uint32_t
 file_held_prefix(struct file *f, const struct batch *b)
 {
-	const struct cursor_entry *held;
+	const struct cursor_entry *entry = file_of_batch(b), *held;
 	struct cursor_set *set;
 	uint32_t i = 0;
 
-	if (b->cursor.n == 0 ||
+	if (entry == NULL ||
 	    (set = find_set(&f->live, slice_str(b->source))) == NULL ||
-	    (held = cursor_set_get(set, b->cursor.v[0].key)) == NULL)
+	    (held = cursor_set_get(set, entry->key)) == NULL)
 		return (0);
 	while (i < b->n && b->records[i].end != 0 &&
 	    b->records[i].end <= held->offset)
@@ -163,7 +180,8 @@ apply_control(struct file *f, struct slice batch, bool *snapshot,
 	if (control_type(batch) == FORMAT_SNAPSHOT) {
 		if (snapshot_parse(batch, &f->mark.channel, &changes, e) == -1)
 			return (-1);
-		*snapshot = true;
+		if (snapshot != NULL)
+			*snapshot = true;
 		positions_clear(&f->live);
 		return (positions_apply(&f->live, changes, e));
 	}
@@ -196,7 +214,8 @@ read_control(struct file *f, const struct seglog_range *r, uint64_t at,
 }
 
 /* The control batches of one range; the headers of the others are skipped
- * over, many small ones with one read. */
+ * over, many small ones with one read.  With snapshot NULL a damaged one is
+ * passed over. */
 static int
 load_range(struct file *f, const struct seglog_range *r, bool *snapshot,
     struct err *e)
@@ -215,8 +234,10 @@ load_range(struct file *f, const struct seglog_range *r, bool *snapshot,
 		}
 		rc = have == -1 ? -1 : kbatch_parse(slice_of(buf + (at - from),
 		    (size_t)have - (at - from)), &k, e);
-		if (rc == 0 && (k.attributes & KATTR_CONTROL) != 0)
-			rc = read_control(f, r, at, &k, snapshot, e);
+		if (rc == 0 && (k.attributes & KATTR_CONTROL) != 0 &&
+		    read_control(f, r, at, &k, snapshot, e) == -1 &&
+		    snapshot != NULL)
+			rc = -1;
 		if (rc == 0)
 			at += kbatch_size(&k);
 	}
@@ -258,7 +279,7 @@ load_live(struct file *f)
 	log_warn(f->channel.who, "positions of the sources are read from the "
 	    "whole channel%s%s", why.msg[0] == '\0' ? "" : ": ", why.msg);
 	positions_clear(&f->live);
-	if (load_from(f, seglog_start(f->log), &snapshot, &why) == -1)
+	if (load_from(f, seglog_start(f->log), NULL, &why) == -1)
 		log_error(f->channel.who, "positions may be too old, lines may "
 		    "be delivered twice: %s", why.msg);
 }

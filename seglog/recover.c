@@ -498,8 +498,10 @@ read_all(struct recovery *r, struct err *e)
 	int64_t expected = 0;
 	size_t i;
 
+	/* A segment that ends at recovery_offset belongs to it: the sync of its
+	 * end may have come before the cut of its zeroes. */
 	while (r->first + 1 < r->n &&
-	    r->bases[r->first + 1] <= r->log->opt.recovery_offset)
+	    r->bases[r->first + 1] < r->log->opt.recovery_offset)
 		r->first++;
 	for (i = r->first; i < r->n; i++)
 		if (read_file(r, i, &expected, e) == -1)

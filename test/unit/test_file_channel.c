@@ -1,0 +1,861 @@
+/* The file channel: restarts, power cuts, damage, a full disk. */
+#include "test/unit/channel_util.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "channels/file_format.h"
+#include "channels/file_priv.h"
+#include "test/fake/fake_disk.h"
+
+static char path[64];
+static int dir;
+static struct chan c;
+
+static const char *const small[] = { "maxFileSize", "64k", NULL };
+
+static void
+setup(void)
+{
+	log_set_sink(chan_quiet, NULL);
+	dir = unit_dir(path);
+	chan_open(&c, &channel_file, &fs_real, path, small);
+}
+
+static void
+reopen(void)
+{
+	chan_close(&c);
+	chan_open(&c, &channel_file, &fs_real, path, small);
+}
+
+static void
+done(void)
+{
+	chan_close(&c);
+	unit_dir_remove(dir, path);
+}
+
+static int
+segments(void)
+{
+	int fd = openat(dir, "channels/c1/log", O_RDONLY | O_DIRECTORY), n = 0;
+	DIR *d = fdopendir(fd);
+	struct dirent *f;
+
+	while ((f = readdir(d)) != NULL)
+		n += strstr(f->d_name, ".log") != NULL;
+	closedir(d);
+	return (n);
+}
+
+/* --- restarts --- */
+
+START_TEST(test_restart)
+{
+	struct lease l;
+
+	setup();
+	chan_put(&c, "r1", "f", 0, 100, 50);
+	chan_put(&c, "r2", "g", 0, 10, 50);
+	chan_put(&c, "r1", "f", 100, 50, 50);
+	chan_wait(&c);
+	chan_drain(&c, "f", 0, 30, 30, 0);
+	chan_take(&c, &l, 5, 0);
+	c.ch->ops->rollback(c.ch, &l);
+	reopen();
+	/* A clean stop remembers the record, not only the batch. */
+	ck_assert_uint_eq(chan_fill(&c).records, 160);
+	ck_assert_int_eq(chan_cursor(&c, "r1", "f"), 150);
+	ck_assert_int_eq(chan_cursor(&c, "r2", "g"), 10);
+	ck_assert_int_eq(chan_cursor(&c, "r2", "f"), 0);
+	ck_assert_int_eq(chan_cursor(&c, "r3", "f"), 0);
+	chan_drain(&c, "f", 30, 70, 0, 0);
+	chan_drain(&c, "g", 0, 10, 0, 0);
+	chan_put(&c, "r1", "f", 150, 10, 50);
+	chan_wait(&c);
+	reopen();
+	chan_drain(&c, "f", 100, 50, 0, 0);
+	chan_drain(&c, "f", 150, 10, 0, 0);
+	chan_take_none(&c);
+	ck_assert_int_eq(chan_told(&c, "f"), 160);
+	ck_assert_uint_eq(chan_fill(&c).records, 0);
+	ck_assert_uint_eq(chan_fill(&c).bytes, 0);
+	reopen();
+	chan_take_none(&c);
+	ck_assert_int_eq(chan_cursor(&c, "r1", "f"), 160);
+	ck_assert_uint_eq(chan_fill(&c).records, 0);
+	done();
+}
+END_TEST
+
+/* What the channel holds already is left out, wherever batches begin. */
+START_TEST(test_prefix)
+{
+	setup();
+	chan_put(&c, "r1", "f", 0, 100, 10);
+	chan_wait(&c);
+	if (_i == 1)
+		reopen();
+	chan_put(&c, "r1", "f", 50, 30, 10);	/* all of it held */
+	chan_put(&c, "r1", "f", 80, 40, 10);	/* half of it */
+	chan_put(&c, "r1", "f", 0, 1, 10);	/* far behind */
+	chan_put(&c, "r2", "f", 0, 5, 10);	/* another source's */
+	chan_put(&c, "r1", "f", 120, 5, 10);
+	chan_wait(&c);
+	ck_assert_int_eq(chan_cursor(&c, "r1", "f"), 125);
+	chan_drain(&c, "f", 0, 100, 0, 0);
+	chan_drain(&c, "f", 100, 20, 0, 0);
+	chan_drain(&c, "f", 0, 5, 0, 0);
+	chan_drain(&c, "f", 120, 5, 0, 0);
+	chan_take_none(&c);
+	done();
+}
+END_TEST
+
+/* Positions of files that are gone go, in the log and in the snapshots. */
+START_TEST(test_gone)
+{
+	struct cursor_entry v[2] = {
+		{ SLICE("old"), CURSOR_GONE, SLICE("") },
+		{ SLICE("new"), 70, SLICE("n") }
+	};
+	struct batch *b;
+	int i;
+
+	setup();
+	chan_put(&c, "r1", "old", 0, 10, 10);
+	b = chan_batch("r1", "new", 0, 7, 10);
+	batch_set_cursor(b, &(struct cursor){ v, 2 });
+	ck_assert(chan_put_batch(&c, b));
+	chan_wait(&c);
+	ck_assert_int_eq(chan_cursor(&c, "r1", "old"), 0);
+	ck_assert_int_eq(chan_cursor(&c, "r1", "new"), 7);
+	reopen();
+	ck_assert_int_eq(chan_cursor(&c, "r1", "old"), 0);
+	ck_assert_int_eq(chan_cursor(&c, "r1", "new"), 7);
+	chan_drain(&c, "old", 0, 10, 0, 0);
+	chan_drain(&c, "new", 0, 7, 0, 0);
+	for (i = 0; i < 20; i++) {	/* many segments further */
+		chan_put(&c, "r2", "g", 10 * i, 10, 3000);
+		chan_wait(&c);
+		chan_drain(&c, "g", 10 * i, 10, 0, 0);
+	}
+	reopen();
+	ck_assert_int_eq(chan_cursor(&c, "r1", "old"), 0);
+	ck_assert_int_eq(chan_cursor(&c, "r1", "new"), 7);
+	ck_assert_int_eq(chan_cursor(&c, "r2", "g"), 200);
+	done();
+}
+END_TEST
+
+/* Segments go when all in them is committed. */
+START_TEST(test_segments)
+{
+	int i, n;
+
+	setup();
+	for (i = 0; i < 50; i++) {
+		chan_put(&c, "r1", "f", 10 * i, 10, 2000);
+		chan_wait(&c);
+	}
+	n = segments();
+	ck_assert_int_ge(n, 12);
+	chan_drain(&c, "f", 0, 250, 0, 0);
+	reopen();
+	ck_assert_int_le(segments(), n / 2 + 2);
+	ck_assert_int_gt(segments(), 2);
+	chan_drain(&c, "f", 250, 250, 0, 0);
+	reopen();
+	ck_assert_int_le(segments(), 1);
+	done();
+}
+END_TEST
+
+/* A whole plain batch is leased as it was stored. */
+START_TEST(test_stored)
+{
+	struct kiter it = KITER_INIT;
+	struct krecord r;
+	struct kbatch k;
+	struct lease l;
+	int i = 0;
+
+	setup();
+	chan_put(&c, "r1", "f", 0, 100, 10);
+	chan_wait(&c);
+	ck_assert_int_eq(c.ch->ops->take(c.ch, &l, 1000, 0, 5000, NULL), 1);
+	ck_assert_ptr_null(l.batch);
+	ck_assert_uint_eq(l.n, 100);
+	ck_assert_uint_eq(l.bytes, 100 * 14 + 90);
+	ck_assert_int_eq(l.hint, 42);
+	UNIT_OK(kbatch_check(l.stored, &k, e));
+	ck_assert_uint_eq(kbatch_size(&k), l.stored.len);
+	ck_assert_int_eq(k.count, 100);
+	ck_assert_int_eq(k.base_timestamp, 1000);
+	UNIT_OK(kiter_open(&it, l.stored, 0, e));
+	while (kiter_next(&it, &r, NULL) == 1)
+		ck_assert_int_eq(atoi((const char *)r.value.p + 2), i++);
+	ck_assert_int_eq(i, 100);
+	kiter_close(&it);
+	UNIT_OK(lease_batch(&l, e));
+	chan_is(&l, 99, "f", 99);
+	c.ch->ops->rollback(c.ch, &l);
+	chan_take(&c, &l, 99, 0);
+	ck_assert_ptr_null(l.stored.p);
+	c.ch->ops->rollback(c.ch, &l);
+	chan_drain(&c, "f", 0, 100, 0, 0);
+	done();
+}
+END_TEST
+
+START_TEST(test_one_user)
+{
+	struct chan other;
+	int fd;
+
+	setup();
+	UNIT_ERR(chan_open_err(&other, &channel_file, &fs_real, path, small,
+	    e), ERR_REFUSED);
+	chan_free(&other);
+	chan_close(&c);
+	fd = openat(dir, "channels/c1/format", O_WRONLY | O_TRUNC);
+	ck_assert_int_eq(write(fd, "leat file-channel 99\n", 21), 21);
+	close(fd);
+	UNIT_ERR(chan_open_err(&other, &channel_file, &fs_real, path, small,
+	    e), ERR_REFUSED);
+	chan_free(&other);
+	unit_dir_remove(dir, path);
+}
+END_TEST
+
+START_TEST(test_folder)
+{
+	const char *kv[] = { "dataDirs", NULL, NULL };
+	struct stat st;
+	char *sub;
+
+	log_set_sink(chan_quiet, NULL);
+	dir = unit_dir(path);
+	sub = xasprintf("%s/a/b,%s/c", path, path);
+	kv[1] = sub;
+	chan_open(&c, &channel_file, &fs_real, path, kv);
+	ck_assert_int_eq(fstatat(dir, "a/b/log", &st, 0), 0);
+	ck_assert_int_eq(st.st_mode & 0777, 0700);
+	ck_assert_int_eq(fstatat(dir, "a/b/mark", &st, 0), 0);
+	ck_assert_int_eq(st.st_mode & 0777, 0600);
+	ck_assert_int_eq(fstatat(dir, "c", &st, 0), -1);
+	free(sub);
+	done();
+}
+END_TEST
+
+/* --- damage --- */
+
+static void
+flip(const char *name, off_t at)
+{
+	uint8_t b;
+	int fd = openat(dir, name, O_RDWR);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pread(fd, &b, 1, at), 1);
+	b ^= 0x10;
+	ck_assert_int_eq(pwrite(fd, &b, 1, at), 1);
+	close(fd);
+}
+
+/* Stored records rot: theirs are lost, counted and kept aside; the others
+ * come.  Row: where in the batch (its length, its body). */
+START_TEST(test_rot)
+{
+	static const off_t at[] = { 11, 100 };
+	struct kbatch k;
+	struct stat st;
+	uint8_t head[KBATCH_HEADER];
+	off_t pos = 0;
+	int i, fd;
+
+	setup();
+	for (i = 0; i < 6; i++) {
+		chan_put(&c, "r1", "f", 10 * i, 10, 300);
+		chan_wait(&c);
+	}
+	chan_close(&c);
+	fd = openat(dir, "channels/c1/log/00000000000000000000.log", O_RDONLY);
+	for (i = 0; i < 5; i++) {	/* snapshot, 10, group, 10, group */
+		ck_assert_int_eq(pread(fd, head, sizeof head, pos),
+		    sizeof head);
+		UNIT_OK(kbatch_parse(slice_of(head, sizeof head), &k, e));
+		pos += (off_t)kbatch_size(&k);
+	}
+	close(fd);
+	flip("channels/c1/log/00000000000000000000.log", pos + at[_i]);
+	chan_open(&c, &channel_file, &fs_real, path, small);
+	chan_drain(&c, "f", 0, 20, 0, 0);
+	chan_drain(&c, "f", 30, 30, 0, 0);
+	chan_take_none(&c);
+	ck_assert_int_eq(chan_told(&c, "f"), 60);
+	ck_assert_int_eq(chan_cursor(&c, "r1", "f"), 60);
+	ck_assert_uint_eq(chan_fill(&c).records, 0);
+	ck_assert_uint_eq(chan_fill(&c).bytes, 0);
+	if (_i == 1) {
+		ck_assert_int_eq(metric_get(&file_of(c.ch)->metrics.damaged),
+		    1);
+		ck_assert_int_eq(fstatat(dir,
+		    "channels/c1/00000000000000000023.bad", &st, 0), 0);
+	}
+	reopen();
+	chan_take_none(&c);
+	done();
+}
+END_TEST
+
+/* The mark is lost: what is there comes again, nothing else is. */
+START_TEST(test_mark_lost)
+{
+	setup();
+	chan_put(&c, "r1", "f", 0, 10, 50);
+	chan_wait(&c);
+	chan_put(&c, "r1", "f", 10, 10, 50);
+	chan_wait(&c);
+	chan_drain(&c, "f", 0, 10, 0, 0);
+	chan_close(&c);
+	if (_i == 0) {
+		flip("channels/c1/mark", 30);
+		flip("channels/c1/mark", 4096 + 30);
+	} else
+		unlinkat(dir, "channels/c1/mark", 0);
+	chan_open(&c, &channel_file, &fs_real, path, small);
+	ck_assert_int_eq(chan_cursor(&c, "r1", "f"), 20);
+	chan_drain(&c, "f", 0, 10, 0, 0);
+	chan_drain(&c, "f", 10, 10, 0, 0);
+	chan_put(&c, "r1", "f", 20, 10, 50);
+	chan_wait(&c);
+	chan_drain(&c, "f", 20, 10, 0, 0);
+	ck_assert_uint_eq(chan_fill(&c).records, 0);
+	ck_assert_uint_eq(chan_fill(&c).bytes, 0);
+	done();
+}
+END_TEST
+
+/* The snapshot at the head of the last segment rots: older ones tell. */
+START_TEST(test_snapshot_rot)
+{
+	char name[64], last[64] = "";
+	int i;
+
+	setup();
+	chan_put(&c, "r2", "g", 0, 5, 10);
+	for (i = 0; i < 20; i++) {
+		chan_put(&c, "r1", "f", 10 * i, 10, 1000);
+		chan_wait(&c);
+	}
+	chan_close(&c);
+	for (i = 0; i < 400; i++) {
+		snprintf(name, sizeof name, "channels/c1/log/%020d.log", i);
+		if (faccessat(dir, name, F_OK, 0) == 0)
+			strcpy(last, name);
+	}
+	flip(last, 70);
+	chan_open(&c, &channel_file, &fs_real, path, small);
+	ck_assert_int_eq(chan_cursor(&c, "r2", "g"), 5);
+	ck_assert_int_eq(chan_cursor(&c, "r1", "f"), 200);
+	done();
+}
+END_TEST
+
+/* --- power cuts --- */
+
+#define LINES	8		/* of a batch */
+#define CUTS	7		/* seeds at each operation */
+
+struct run {
+	struct chan	 c;
+	atomic_int	 stored[2];	/* lines acknowledged, per source */
+	atomic_int	 committed[2];
+	atomic_bool	 early;		/* a planted fault: see below */
+	uint64_t	 cuts;
+	char		 verdict[200];	/* the first thing that was wrong */
+};
+
+static const char *const run_sources[] = { "r0", "r1" };
+static const char *const run_files[] = { "0", "1" };
+
+static void
+wrong(struct run *r, const char *what, int file, int a, int b)
+{
+	if (r->verdict[0] == '\0')
+		snprintf(r->verdict, sizeof r->verdict, "cut %llu, file %d: "
+		    "%s: %d, %d", (unsigned long long)r->cuts, file, what, a,
+		    b);
+}
+
+/* Takes everything; per file the first line and the one behind the last. */
+static void
+take_all(struct run *r, struct chan *x, int first[2], int next[2])
+{
+	struct lease l;
+	const char *p;
+	uint32_t i;
+	int file, line;
+
+	first[0] = first[1] = next[0] = next[1] = -1;
+	while (x->ch->ops->take(x->ch, &l, 0, 0, 0, NULL) == 1) {
+		if (lease_batch(&l, NULL) == -1)
+			wrong(r, "a batch cannot be decoded", 0, 0, 0);
+		for (i = 0; l.batch != NULL && i < l.n; i++) {
+			p = (const char *)l.batch->records[l.first + i].body.p;
+			file = p[0] - '0';
+			line = atoi(p + 2);
+			if (next[file] == -1)
+				first[file] = line;
+			else if (line != next[file])
+				wrong(r, "order", file, line, next[file]);
+			next[file] = line + 1;
+		}
+		x->ch->ops->commit(x->ch, &l, NULL);
+	}
+}
+
+/* Opens the disk as the cut has left it and compares. */
+static void
+check_cut(struct run *r, struct fake_disk *after, const int stored[2],
+    const int committed[2])
+{
+	struct chan x;
+	struct err e = ERR_INIT;
+	int first[2], next[2], f, cursor;
+
+	r->cuts++;
+	if (chan_open_err(&x, &channel_file, fake_disk_fs(after),
+	    fake_disk_path(after), small, &e) == -1) {
+		wrong(r, e.msg, -1, 0, 0);
+		chan_free(&x);
+		return;
+	}
+	take_all(r, &x, first, next);
+	for (f = 0; f < 2; f++) {
+		cursor = chan_cursor(&x, run_sources[f], run_files[f]);
+		if (next[f] == -1)	/* nothing waits */
+			first[f] = next[f] = cursor;
+		if (cursor != next[f])
+			wrong(r, cursor > next[f] ? "position ahead of the "
+			    "records" : "position behind the records", f,
+			    cursor, next[f]);
+		if (next[f] < stored[f])
+			wrong(r, "stored lines are lost", f, next[f],
+			    stored[f]);
+		if (first[f] > committed[f])
+			wrong(r, "lines are skipped", f, first[f],
+			    committed[f]);
+	}
+	chan_close(&x);
+}
+
+static void
+cut_here(struct fake_disk *d, const struct fake_op *op, bool after, void *ctx)
+{
+	struct run *r = ctx;
+	struct fake_disk *left;
+	int stored[2], committed[2], f;
+	uint64_t seed;
+
+	if (after && op->kind != FAKE_SYNC && op->kind != FAKE_SYNC_DIR)
+		return;
+	for (seed = 0; seed < CUTS; seed++) {
+		for (f = 0; f < 2; f++) {
+			stored[f] = atomic_load(&r->stored[f]);
+			committed[f] = atomic_load(&r->committed[f]);
+		}
+		left = fake_disk_power_cut(d, seed < FAKE_CUT_RANDOM ? seed :
+		    seed + op->number);
+		check_cut(r, left, stored, committed);
+		fake_disk_free(left);
+	}
+}
+
+struct run_put {
+	struct completion	 done;
+	struct run		*r;
+	int			 file, next;
+};
+
+static void
+run_stored(struct completion *done, const struct err *e)
+{
+	struct run_put *p = container_of(done, struct run_put, done);
+
+	if (e == NULL)
+		atomic_store(&p->r->stored[p->file], p->next);
+	mutex_lock(&p->r->c.lock);
+	p->r->c.pending--;
+	cond_broadcast(&p->r->c.cond);
+	mutex_unlock(&p->r->c.lock);
+	free(p);
+}
+
+static void
+run_put(struct run *r, int file, int first, size_t size)
+{
+	struct run_put *p = xcalloc(1, sizeof *p);
+	struct batch *b = chan_batch(run_sources[file], run_files[file], first,
+	    LINES, size);
+
+	batch_seal(b);
+	p->r = r;
+	p->file = file;
+	p->next = first + LINES;
+	completion_init(&p->done, NULL, run_stored);
+	mutex_lock(&r->c.lock);
+	r->c.pending++;
+	mutex_unlock(&r->c.lock);
+	UNIT_OK(r->c.ch->ops->reserve(r->c.ch, b->n, b->charge, e));
+	if (atomic_load(&r->early))
+		atomic_store(&r->stored[file], first + LINES);
+	r->c.ch->ops->put(r->c.ch, b, &p->done);
+	batch_unref(b);
+}
+
+/* Commits one lease, and remembers it before the channel does. */
+static void
+run_commit(struct run *r)
+{
+	struct lease l;
+	const char *p;
+
+	if (r->c.ch->ops->take(r->c.ch, &l, 0, 0, 0, NULL) != 1)
+		return;
+	UNIT_OK(lease_batch(&l, e));
+	p = (const char *)l.batch->records[l.first + l.n - 1].body.p;
+	atomic_store(&r->committed[p[0] - '0'], atoi(p + 2) + 1);
+	chan_commit(&r->c, &l);
+}
+
+/* Two sources, groups of one to four batches, several segments, a sink that
+ * lags, and a restart in the middle. */
+static void
+run_work(struct run *r, struct fake_disk *d, int rounds)
+{
+	int i, k, next[2] = { 0, 0 };
+
+	for (i = 0; i < rounds; i++) {
+		for (k = 0; k < 1 + i % 4; k++) {
+			run_put(r, k % 2, next[k % 2], (size_t)(50 + i % 3 *
+			    1500));
+			next[k % 2] += LINES;
+		}
+		chan_wait(&r->c);
+		if (i % 2 == 1)
+			run_commit(r);
+		if (i == rounds / 2) {
+			chan_close(&r->c);
+			chan_open(&r->c, &channel_file, fake_disk_fs(d),
+			    fake_disk_path(d), small);
+		}
+	}
+}
+
+static void
+run(struct run *r, bool lie, bool early, int rounds)
+{
+	struct fake_disk *d = fake_disk_new();
+
+	log_set_sink(chan_quiet, NULL);
+	memset(r, 0, sizeof *r);
+	atomic_store(&r->early, early);
+	chan_open(&r->c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
+	    small);
+	fake_disk_lie(d, lie);
+	fake_disk_watch(d, cut_here, r);
+	run_work(r, d, rounds);
+	fake_disk_watch(d, NULL, NULL);
+	fake_disk_lie(d, false);
+	chan_close(&r->c);
+	fake_disk_free(d);
+}
+
+START_TEST(test_power)
+{
+	struct run r;
+
+	run(&r, false, false, 16);
+	ck_assert_msg(r.verdict[0] == '\0', "%s", r.verdict);
+	ck_assert_uint_gt(r.cuts, 500);
+}
+END_TEST
+
+/* The first start is cut as well: an empty folder becomes a channel. */
+START_TEST(test_power_first)
+{
+	struct fake_disk *d = fake_disk_new();
+	struct run r;
+
+	log_set_sink(chan_quiet, NULL);
+	memset(&r, 0, sizeof r);
+	fake_disk_watch(d, cut_here, &r);
+	chan_open(&r.c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
+	    small);
+	fake_disk_watch(d, NULL, NULL);
+	chan_close(&r.c);
+	fake_disk_free(d);
+	ck_assert_msg(r.verdict[0] == '\0', "%s", r.verdict);
+	ck_assert_uint_gt(r.cuts, 50);
+}
+END_TEST
+
+/* Recovery itself is cut: whatever the first cut left, cut again. */
+START_TEST(test_power_twice)
+{
+	struct fake_disk *d = fake_disk_new(), *left;
+	struct run r, second;
+	uint64_t seed;
+	int f;
+
+	log_set_sink(chan_quiet, NULL);
+	memset(&r, 0, sizeof r);
+	chan_open(&r.c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
+	    small);
+	run_work(&r, d, 9);
+	run_put(&r, 0, 1000, 3000);	/* perhaps not synced */
+	for (seed = 0; seed < 12; seed++) {
+		left = fake_disk_power_cut(d, seed);
+		memset(&second, 0, sizeof second);
+		for (f = 0; f < 2; f++)
+			atomic_store(&second.committed[f],
+			    atomic_load(&r.committed[f]));
+		/* Positions in file 0 jump: only that opening works and keeps
+		 * what the first opening would have shown. */
+		fake_disk_watch(left, NULL, NULL);
+		chan_open(&second.c, &channel_file, fake_disk_fs(left),
+		    fake_disk_path(left), small);
+		chan_close(&second.c);
+		fake_disk_free(left);
+	}
+	chan_wait(&r.c);
+	chan_close(&r.c);
+	fake_disk_free(d);
+}
+END_TEST
+
+/* Negative controls: the same check finds what it is there to find. */
+START_TEST(test_planted)
+{
+	struct run r;
+
+	run(&r, _i == 0, _i == 1, 6);
+	ck_assert_msg(strstr(r.verdict, "stored lines are lost") != NULL,
+	    "the planted fault was not found: %s", r.verdict);
+}
+END_TEST
+
+/* Positions that are written before their records. */
+START_TEST(test_planted_cursor)
+{
+	struct fake_disk *d = fake_disk_new(), *left;
+	struct batch *b;
+	struct run r;
+	int none[2] = { 0, 0 };
+
+	log_set_sink(chan_quiet, NULL);
+	memset(&r, 0, sizeof r);
+	chan_open(&r.c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
+	    small);
+	b = chan_batch("r0", "0", 8, 0, 10);	/* line 8 is next, says it */
+	ck_assert(chan_put_batch(&r.c, b));
+	chan_wait(&r.c);
+	run_put(&r, 0, 0, 10);
+	left = fake_disk_power_cut(d, FAKE_CUT_LOSE);
+	chan_wait(&r.c);
+	run_put(&r, 1, 0, 10);
+	chan_wait(&r.c);
+	fake_disk_free(left);
+	left = fake_disk_power_cut(d, FAKE_CUT_LOSE);
+	check_cut(&r, left, none, none);
+	ck_assert_ptr_nonnull(strstr(r.verdict, "skipped"));
+	fake_disk_free(left);
+	chan_close(&r.c);
+	fake_disk_free(d);
+}
+END_TEST
+
+/* --- a full disk, a failing one --- */
+
+START_TEST(test_full)
+{
+	struct fake_disk *d = fake_disk_new();
+	int i;
+
+	log_set_sink(chan_quiet, NULL);
+	chan_open(&c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
+	    small);
+	for (i = 0; i < 8; i++)
+		chan_put(&c, "r1", "f", 10 * i, 10, 2000);
+	chan_wait(&c);
+	fake_disk_full_after(d, 100);
+	chan_put(&c, "r1", "f", 80, 10, 2000);
+	while (c.ch->ops->reserve(c.ch, 1, 100, NULL) == 0)
+		c.ch->ops->cancel(c.ch, 1, 100);
+	ck_assert_int_eq(c.pending, 1);
+	chan_drain(&c, "f", 0, 30, 0, 0);	/* goes on meanwhile */
+	ck_assert_int_eq(c.pending, 1);
+	ck_assert_int_eq(atomic_load(&c.rooms), 0);
+	fake_disk_full_after(d, UINT64_MAX);
+	chan_wait(&c);
+	ck_assert_int_eq(c.failed, 0);
+	while (atomic_load(&c.rooms) == 0)
+		usleep(1000);
+	chan_put(&c, "r1", "f", 90, 10, 2000);
+	chan_drain(&c, "f", 30, 70, 0, 0);
+	chan_close(&c);
+	fake_disk_free(d);
+}
+END_TEST
+
+/* What commits free is enough to go on. */
+START_TEST(test_full_freed)
+{
+	struct fake_disk *d = fake_disk_new();
+	int i;
+
+	log_set_sink(chan_quiet, NULL);
+	chan_open(&c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
+	    small);
+	for (i = 0; i < 20; i++) {
+		chan_put(&c, "r1", "f", 10 * i, 10, 2000);
+		chan_wait(&c);
+	}
+	fake_disk_full_after(d, 100);
+	chan_put(&c, "r1", "f", 200, 10, 2000);
+	chan_drain(&c, "f", 0, 150, 0, 0);
+	chan_wait(&c);
+	chan_drain(&c, "f", 150, 60, 0, 0);
+	chan_close(&c);
+	fake_disk_free(d);
+}
+END_TEST
+
+/* Stopped while the disk is full: the source is told that it was not stored. */
+START_TEST(test_full_stop)
+{
+	struct fake_disk *d = fake_disk_new();
+
+	log_set_sink(chan_quiet, NULL);
+	chan_open(&c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
+	    small);
+	fake_disk_full_after(d, 100);
+	chan_put(&c, "r1", "f", 0, 10, 2000);
+	while (c.ch->ops->reserve(c.ch, 1, 100, NULL) == 0)
+		c.ch->ops->cancel(c.ch, 1, 100);
+	c.ch->ops->close(c.ch);
+	ck_assert_int_eq(c.pending, 0);
+	ck_assert_int_eq(c.failed, 1);
+	chan_free(&c);
+	fake_disk_full_after(d, UINT64_MAX);
+	chan_open(&c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
+	    small);
+	ck_assert_int_eq(chan_cursor(&c, "r1", "f"), 0);
+	chan_take_none(&c);
+	chan_close(&c);
+	fake_disk_free(d);
+}
+END_TEST
+
+/* A failed sync ends the process; nothing was acknowledged. */
+START_TEST(test_sync_fails)
+{
+	struct fake_disk *d = fake_disk_new();
+
+	log_set_sink(chan_quiet, NULL);
+	chan_open(&c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
+	    small);
+	fake_disk_fail_sync(d, 1);
+	chan_put(&c, "r1", "f", 0, 10, 20);
+	chan_wait(&c);
+	ck_abort_msg("it was stored");
+}
+END_TEST
+
+/* --- formats --- */
+
+START_TEST(test_format)
+{
+	struct cursor_entry entry = { SLICE("key"), 77, SLICE("note") };
+	struct cursor cursor = { &entry, 1 };
+	struct slice in, source, bytes;
+	struct group g = { .number = 5, .prev_synced = 6, .first = 7,
+	    .bytes = 8, .crc = 9, .records = 10, .stored_bytes = 11 }, out;
+	struct mark m = { .offset = 3, .records = 4, .stored_bytes = 5,
+	    .synced = 6 }, n;
+	struct sb changes = SB_INIT;
+	uint8_t *p, mark[MARK_SIZE];
+	struct uuid id;
+	size_t size, i;
+
+	changes_add(&changes, "r1", &cursor);
+	changes_add(&changes, "r2", &cursor);
+	g.changes = slice_of(changes.ptr, changes.len);
+	uuid_random(&g.channel);
+	p = group_encode(&g, 1234, &size);
+	ck_assert_int_eq(control_type(slice_of(p, size)), FORMAT_GROUP);
+	UNIT_OK(group_parse(slice_of(p, size), &out, e));
+	ck_assert_uint_eq(out.number, 5);
+	ck_assert_int_eq(out.first, 7);
+	ck_assert_uint_eq(out.stored_bytes, 11);
+	ck_assert(slice_eq(out.changes, g.changes));
+	ck_assert_int_eq(memcmp(out.channel.b, g.channel.b, 16), 0);
+	for (i = 0; i < size; i++)
+		UNIT_ERR(group_parse(slice_of(p, i), &out, e), ERR_CORRUPT);
+	UNIT_ERR(snapshot_parse(slice_of(p, size), &id, &in, e), ERR_CORRUPT);
+	free(p);
+	p = snapshot_encode(&g.channel, g.changes, 1234, &size);
+	UNIT_OK(snapshot_parse(slice_of(p, size), &id, &in, e));
+	ck_assert(changes_next(&in, &source, &bytes));
+	UNIT_SLICE(source, "r1");
+	ck_assert(changes_next(&in, &source, &bytes));
+	UNIT_SLICE(source, "r2");
+	ck_assert(!changes_next(&in, &source, &bytes));
+	for (i = 0; i < changes.len; i++) {
+		in = slice_of(changes.ptr, i);
+		while (changes_next(&in, &source, &bytes))
+			ck_assert(bytes.p + bytes.len <= (uint8_t *)changes.ptr
+			    + i);
+	}
+	free(p);
+	sb_fini(&changes);
+	mark_encode(&m, mark);
+	UNIT_OK(mark_decode(mark, &n, e));
+	ck_assert_int_eq(memcmp(&m, &n, sizeof m), 0);
+	mark[7] = 2;
+	UNIT_ERR(mark_decode(mark, &n, e), ERR_CORRUPT);
+}
+END_TEST
+
+static const struct unit_test tests[] = {
+	{ .fn = &test_restart },
+	{ .fn = &test_prefix, .rows = 2 },
+	{ .fn = &test_gone },
+	{ .fn = &test_segments },
+	{ .fn = &test_stored },
+	{ .fn = &test_one_user },
+	{ .fn = &test_folder },
+	{ .fn = &test_rot, .rows = 2 },
+	{ .fn = &test_mark_lost, .rows = 2 },
+	{ .fn = &test_snapshot_rot },
+	{ .fn = &test_power },
+	{ .fn = &test_power_first },
+	{ .fn = &test_power_twice },
+	{ .fn = &test_planted, .rows = 2 },
+	{ .fn = &test_planted_cursor },
+	{ .fn = &test_full },
+	{ .fn = &test_full_freed },
+	{ .fn = &test_full_stop },
+	{ .fn = &test_sync_fails, .exit = 74 },
+	{ .fn = &test_format },
+};
+
+int
+main(void)
+{
+	return (UNIT_MAIN("file channel", tests));
+}
