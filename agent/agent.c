@@ -187,6 +187,41 @@ source_loop(void *arg)
 	loop_run(arg);
 }
 
+/* The loop belongs to its thread once this has run there. */
+struct running {
+	struct loop_task	 task;
+	struct mutex		 mutex;
+	struct cond		 cond;
+	bool			 yes;
+};
+
+static void
+now_running(struct loop_task *t)
+{
+	struct running *r = container_of(t, struct running, task);
+
+	mutex_lock(&r->mutex);
+	r->yes = true;
+	cond_signal(&r->cond);
+	mutex_unlock(&r->mutex);
+}
+
+static void
+wait_running(struct loop *loop)
+{
+	struct running r = { .task.fn = now_running };
+
+	mutex_init(&r.mutex);
+	cond_init(&r.cond);
+	loop_post(loop, &r.task);
+	mutex_lock(&r.mutex);
+	while (!r.yes)
+		cond_wait(&r.cond, &r.mutex);
+	mutex_unlock(&r.mutex);
+	mutex_fini(&r.mutex);
+	cond_fini(&r.cond);
+}
+
 static int
 start_loops(struct agent *a, struct err *e)
 {
@@ -196,6 +231,7 @@ start_loops(struct agent *a, struct err *e)
 		goto err0;
 	if (thread_start(&a->thread, "sources", source_loop, a->loop, e) == -1)
 		goto err1;
+	wait_running(a->loop);
 	return (0);
 err1:
 	loop_free(a->loop);

@@ -277,8 +277,8 @@ stamp_create(const struct fs *fs, int dirfd, const char *kind, int version,
 		return (-1);
 	if (!fresh)
 		return (err_set(e, ERR_REFUSED, "the folder is not empty and "
-		    "has no file \"format\", so it is not a %s folder of leat; "
-		    "choose another or empty it", kind));
+		    "has no file \"format\", so it is not the folder of a leat "
+		    "%s; choose another or empty it", kind));
 	snprintf(text, sizeof text, "leat %s %d\n", kind, version);
 	return (fs_replace(fs, dirfd, "format", text, strlen(text), e));
 }
