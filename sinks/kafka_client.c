@@ -38,8 +38,6 @@ struct client {
 	atomic_bool		 retired;
 	atomic_bool		 down;		/* said so, once */
 	struct arena		 arena;
-	rd_kafka_message_t	*msgs;		/* of the plain way; reused */
-	uint32_t		 nmsgs;
 };
 
 /* One lease on its way. */
@@ -76,6 +74,7 @@ code_of(rd_kafka_resp_err_t rc)
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+	case RD_KAFKA_RESP_ERR__INVALID_ARG:
 		return (ERR_REFUSED);
 	default:
 		return (ERR_UNCERTAIN);
@@ -237,42 +236,31 @@ producer_close(struct client *c, int flush_ms)
 
 /* --- producing --- */
 
-static void
-room_for(struct client *c, uint32_t n)
-{
-	if (n <= c->nmsgs)
-		return;
-	free(c->msgs);
-	c->msgs = xcalloc(n, sizeof *c->msgs);
-	c->nmsgs = n;
-}
-
+/* From the first record that is refused on, none is produced: the rest would
+ * overtake it. */
 static void
 produce_plain(struct client *c, const struct lease *l, struct delivery *v)
 {
+	static char empty[1];		/* NULL would be Kafka's null */
 	const struct record *r = l->batch->records + l->first;
 	int32_t fixed = (int32_t)c->sink->partition;
-	rd_kafka_message_t *m;
-	uint32_t i, refused = 0;
+	rd_kafka_resp_err_t rc;
+	uint32_t i;
 
-	room_for(c, l->n);
-	memset(c->msgs, 0, l->n * sizeof *c->msgs);
 	for (i = 0; i < l->n; i++) {
-		m = &c->msgs[i];
-		m->payload = (void *)(uintptr_t)r[i].body.p;
-		m->len = r[i].body.len;
-		m->_private = v;
+		rc = rd_kafka_producev(c->rk, RD_KAFKA_V_RKT(c->topic),
+		    RD_KAFKA_V_PARTITION(fixed >= 0 ? fixed :
+		    RD_KAFKA_PARTITION_UA), RD_KAFKA_V_MSGFLAGS(0),
+		    RD_KAFKA_V_VALUE(r[i].body.p == NULL ? empty :
+		    (void *)(uintptr_t)r[i].body.p, r[i].body.len),
+		    RD_KAFKA_V_TIMESTAMP(l->batch->timestamp),
+		    RD_KAFKA_V_OPAQUE(v), RD_KAFKA_V_END);
+		if (rc != RD_KAFKA_RESP_ERR_NO_ERROR) {
+			delivery_fail(v, rc, c->sink->topic, r[i].body.len);
+			break;
+		}
 	}
-	rd_kafka_produce_batch(c->topic, fixed >= 0 ? fixed :
-	    RD_KAFKA_PARTITION_UA, 0, c->msgs, (int)l->n);
-	for (i = 0; i < l->n; i++) {
-		if (c->msgs[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
-			continue;
-		delivery_fail(v, c->msgs[i].err, c->sink->topic,
-		    r[i].body.len);
-		refused++;
-	}
-	delivery_release(v, refused);
+	delivery_release(v, l->n - i);
 }
 
 static rd_kafka_headers_t *
@@ -316,8 +304,7 @@ produce_one(struct client *c, const struct batch *b, const struct record *r,
 	return (rc);
 }
 
-/* From the first record that is refused on, none is produced: the rest would
- * overtake it. */
+/* Likewise. */
 static void
 produce_records(struct client *c, const struct lease *l, struct delivery *v)
 {
@@ -409,7 +396,6 @@ client_stop(struct kafka_sink *k)
 
 	producer_close(c, STOP_FLUSH_MS);
 	arena_fini(&c->arena);
-	free(c->msgs);
 	free(c);
 	k->state = NULL;
 }

@@ -5,7 +5,9 @@
  *
  * A lease of a file channel is stored as a record batch already: its bytes go
  * through with a patched header.  Otherwise the records are encoded into one
- * buffer of the sink, in pieces that fit the broker's message limit.
+ * buffer of the sink, in pieces that fit the default max.message.bytes.  A topic
+ * with a lower one gets smaller pieces, halved until they fit, as Java's
+ * producer does; only a single record can be too large.
  *
  * Records of one lease can go to several topics and partitions; the lease is
  * delivered when all its batches are.
@@ -30,6 +32,7 @@ struct direct {
 	struct map	*topics;	/* name -> struct broker_topic */
 	uint8_t		*buf;
 	size_t		 cap;
+	size_t		 piece;		/* bytes of one batch of this lease */
 	struct arena	 arena;		/* per lease */
 };
 
@@ -174,6 +177,16 @@ flush(struct kafka_sink *k, struct direct *d, struct kbuilder *kb,
 	return (append(k, d, topic, partition, &b, j, e));
 }
 
+/* The piece that was refused can be made smaller, and now is. */
+static bool
+shrink(struct direct *d, const struct err *e, uint32_t records)
+{
+	if (e->code != ERR_TOO_LARGE || records <= 1)
+		return (false);
+	d->piece /= 2;
+	return (true);
+}
+
 /* --- the plain way --- */
 
 /* The stored batch of a file channel as it is, with its header patched. */
@@ -190,16 +203,16 @@ deliver_stored(struct kafka_sink *k, struct direct *d, struct lease *l,
 	return (append(k, d, slice_str(k->topic), partition, &b, j, e));
 }
 
-/* How many of the records from i on make one piece. */
+/* How many of these records make one piece. */
 static uint32_t
-piece(const struct record *r, uint32_t n, size_t *bytes)
+piece(const struct record *r, uint32_t n, size_t limit, size_t *bytes)
 {
 	uint32_t i;
 
 	*bytes = 0;
 	for (i = 0; i < n; i++) {
 		if (i > 0 && kbuilder_bound(i + 1, *bytes + r[i].body.len,
-		    0) > PIECE)
+		    0) > limit)
 			break;
 		*bytes += r[i].body.len;
 	}
@@ -212,17 +225,21 @@ deliver_bodies(struct kafka_sink *k, struct direct *d, struct lease *l,
 {
 	const struct record *r = l->batch->records + l->first;
 	struct kbuilder kb;
+	struct err why;
 	uint32_t i, n;
 	size_t bytes;
 
-	for (i = 0; i < l->n; i += n) {
-		n = piece(r + i, l->n - i, &bytes);
+	for (i = 0; i < l->n;) {
+		n = piece(r + i, l->n - i, d->piece, &bytes);
 		room_for(d, kbuilder_bound(n, bytes, 0));
 		kbuilder_init(&kb, d->buf, d->cap, l->batch->timestamp);
 		CHECK(kbuilder_values(&kb, &r[i].body, sizeof *r, n) == n);
+		why = (struct err)ERR_INIT;
 		if (flush(k, d, &kb, slice_str(k->topic), partition, j,
-		    e) == -1)
-			return (-1);
+		    &why) == 0)
+			i += n;
+		else if (!shrink(d, &why, n))
+			return (*e = why, -1);
 	}
 	return (0);
 }
@@ -235,12 +252,17 @@ deliver_plain(struct kafka_sink *k, struct direct *d, struct lease *l,
 		.topic = slice_str(k->topic),
 		.partition = (int32_t)k->partition
 	};
+	struct err why = ERR_INIT;
 	int32_t partition;
 
 	if (partition_for(k, d, &r, l->hint, &partition, e) == -1)
 		return (-1);
-	if (l->stored.p != NULL && l->stored.len <= PIECE)
-		return (deliver_stored(k, d, l, partition, j, e));
+	if (l->stored.p != NULL && l->stored.len <= PIECE) {
+		if (deliver_stored(k, d, l, partition, j, &why) == 0)
+			return (0);
+		if (!shrink(d, &why, l->n))
+			return (*e = why, -1);
+	}
 	if (lease_batch(l, e) == -1)
 		return (-1);
 	return (deliver_bodies(k, d, l, partition, j, e));
@@ -269,30 +291,39 @@ add_record(struct kafka_sink *k, struct kbuilder *kb, const struct lease *l,
 	return (kbuilder_add(kb, r->timestamp, r->key, r->value, kh, n));
 }
 
-/* All records of the lease that go where record `from` goes. */
+static bool
+same_way(const struct placed *p, const struct placed *as)
+{
+	return (!p->sent && p->partition == as->partition &&
+	    slice_eq(p->r.topic, as->r.topic));
+}
+
+/* Of the records from `from` on that go where that one goes, as many as make
+ * one piece. */
 static int
-deliver_group(struct kafka_sink *k, struct direct *d, struct lease *l,
+deliver_piece(struct kafka_sink *k, struct direct *d, struct lease *l,
     struct placed *v, uint32_t from, struct job *j, struct err *e)
 {
-	const struct placed *g = &v[from];
+	struct placed way = v[from];
+	struct err why = ERR_INIT;
 	struct kbuilder kb;
-	uint32_t i;
+	uint32_t i, end;
 
-	kbuilder_init(&kb, d->buf, d->cap, g->r.timestamp);
-	for (i = from; i < l->n; i++) {
-		if (v[i].sent || v[i].partition != g->partition ||
-		    !slice_eq(v[i].r.topic, g->r.topic))
-			continue;
-		if (kb.count > 0 && kbuilder_size(&kb) > PIECE / 2) {
-			if (flush(k, d, &kb, g->r.topic, g->partition, j,
-			    e) == -1)
-				return (-1);
-			kbuilder_init(&kb, d->buf, d->cap, v[i].r.timestamp);
-		}
-		CHECK(add_record(k, &kb, l, i, &v[i].r));
-		v[i].sent = true;
+	kbuilder_init(&kb, d->buf, d->cap, way.r.timestamp);
+	for (i = from; i < l->n && (kb.count == 0 ||
+	    kbuilder_size(&kb) < d->piece / 2); i++)
+		if (same_way(&v[i], &way))
+			CHECK(add_record(k, &kb, l, i, &v[i].r));
+	end = i;
+	if (flush(k, d, &kb, way.r.topic, way.partition, j, &why) == -1) {
+		if (shrink(d, &why, (uint32_t)kb.count))
+			return (deliver_piece(k, d, l, v, from, j, e));
+		return (*e = why, -1);
 	}
-	return (flush(k, d, &kb, g->r.topic, g->partition, j, e));
+	for (i = from; i < end; i++)
+		if (same_way(&v[i], &way))
+			v[i].sent = true;
+	return (0);
 }
 
 static int
@@ -315,7 +346,7 @@ deliver_records(struct kafka_sink *k, struct direct *d, struct lease *l,
 	room_for(d, kbuilder_bound(l->n, bytes + l->bytes + l->n *
 	    k->header_bytes, l->n * k->nheaders));
 	for (i = 0; i < l->n; i++)
-		if (!v[i].sent && deliver_group(k, d, l, v, i, j, e) == -1)
+		if (!v[i].sent && deliver_piece(k, d, l, v, i, j, e) == -1)
 			return (-1);
 	return (0);
 }
@@ -345,6 +376,7 @@ direct_deliver(struct kafka_sink *k, struct lease *l, struct completion *done)
 
 	j->done = done;
 	atomic_store(&j->pending, 1);
+	d->piece = PIECE;
 	k->turn++;
 	if (deliver_lease(k, d, l, j, &e) == -1)
 		job_fail(j, &e);

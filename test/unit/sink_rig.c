@@ -96,20 +96,24 @@ delivered(struct completion *c, const struct err *e)
 }
 
 void
-rig_send(struct sink_rig *r, struct rig_delivery *d, struct batch *b)
+rig_send_lease(struct sink_rig *r, struct rig_delivery *d,
+    const struct lease *l)
 {
 	memset(d, 0, sizeof *d);
 	mutex_init(&d->mutex);
 	cond_init(&d->cond);
-	if (!b->sealed)
-		batch_seal(b);
-	d->batch = b;
-	d->lease.batch = b;
-	d->lease.n = b->n;
-	d->lease.bytes = b->bytes;
-	d->lease.hint = b->hint;
+	d->lease = *l;
 	completion_init(&d->done, NULL, delivered);
 	r->sink->ops->deliver(r->sink, &d->lease, &d->done);
+}
+
+void
+rig_send(struct sink_rig *r, struct rig_delivery *d, struct batch *b)
+{
+	if (!b->sealed)
+		batch_seal(b);
+	rig_send_lease(r, d, &(struct lease){ .batch = b, .n = b->n,
+	    .bytes = b->bytes, .hint = b->hint });
 }
 
 bool
@@ -135,7 +139,7 @@ rig_wait(struct rig_delivery *d, struct err *e)
 	mutex_unlock(&d->mutex);
 	mutex_fini(&d->mutex);
 	cond_fini(&d->cond);
-	batch_unref(d->batch);
+	batch_unref(d->lease.batch);
 	if (!d->failed)
 		return (0);
 	*e = d->err;

@@ -39,7 +39,6 @@ struct record *rig_add(struct batch *, const char *body, ...)
 struct rig_delivery {
 	struct completion	 done;
 	struct lease		 lease;
-	struct batch		*batch;
 	struct mutex		 mutex;
 	struct cond		 cond;
 	bool			 over, failed;
@@ -47,6 +46,9 @@ struct rig_delivery {
 };
 /* Takes over the batch, and gives all of it to the sink. */
 void	rig_send(struct sink_rig *, struct rig_delivery *, struct batch *);
+/* The same with a lease of the test's own, as a channel makes it. */
+void	rig_send_lease(struct sink_rig *, struct rig_delivery *,
+	    const struct lease *);
 /* Waits until the sink is done with it: 0, or -1 with its error. */
 int	rig_wait(struct rig_delivery *, struct err *);
 /* Is it done? */
