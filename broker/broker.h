@@ -34,7 +34,8 @@ extern const size_t broker_settings_size;
 /*
  * Starts: locks and opens the folder, binds, serves from its own threads.
  * settings was filled from broker_settings, is copied.  data_dir is used when
- * `dir` is not set.  Errors name the key to change (port in use, folder locked).
+ * `dir` is not set.  Errors name the key to change (port in use, folder
+ * locked).
  */
 int	 broker_start(struct broker **, const void *settings,
 	    const char *data_dir, const struct fs *, struct err *e);
@@ -44,7 +45,8 @@ void	 broker_stop(struct broker *);
 /* settings agree with each other; no side effects. */
 int	 broker_check(const void *settings, struct err *e);
 
-const char *broker_address(const struct broker *);	/* advertised host:port */
+/* Advertised host:port. */
+const char *broker_address(const struct broker *);
 /* Objects to show under /metrics; the array is the broker's, valid until
  * stop. */
 size_t	 broker_metrics(struct broker *, const struct metric_object **);

@@ -81,7 +81,7 @@ struct broker_config {
 	int64_t		 max_partitions;	/* of all topics together */
 	bool		 auto_create;
 	bool		 delete_enable;
-	bool		 any_replication;	/* accept any factor, store one */
+	bool		 any_replication;	/* any factor, one copy */
 	uint64_t	 max_message;
 	int64_t		 retention_ms;
 	int64_t		 retention_minutes;
@@ -94,7 +94,7 @@ struct broker_config {
 	uint64_t	 index_interval;
 	char		*cleanup_policy;
 	char		*compression;
-	int		 timestamp_type;	/* 0 CreateTime, 1 LogAppendTime */
+	int		 timestamp_type;	/* 1: LogAppendTime */
 	int64_t		 timestamp_before_ms;
 	int64_t		 timestamp_after_ms;
 
@@ -144,7 +144,7 @@ struct broker_loop {		/* owner: its thread, once it runs */
 	struct broker		*broker;
 	struct loop		*loop;
 	struct thread		 thread;
-	_Atomic uintptr_t	 self;		/* thread_self() of the thread */
+	_Atomic uintptr_t	 self;		/* the thread's thread_self() */
 	unsigned		 index;
 	struct loop_task	 running;	/* it has begun */
 	struct broker_conn	*conns;		/* all of this loop */
@@ -206,13 +206,13 @@ struct request {		/* owner: see the thread rule above */
 						   km_heartbeat_request; NULL
 						   for a raw handler */
 	struct arena		 arena;
-	const char		*peer;		/* host, valid with the request */
+	const char		*peer;		/* host; as long as r */
 	/* For whoever owns the request: a place in its list, and a pointer. */
 	struct request		*next;
 	void			*data;
 
-	/* Set by a handler that keeps r on its home loop: the connection is gone
-	 * and the answer not needed; called there, may answer. */
+	/* Set by a handler that keeps r on its home loop: the connection is
+	 * gone and the answer not needed; called there, may answer. */
 	request_handler		*gone;
 
 	/* private to server.c */

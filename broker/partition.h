@@ -71,7 +71,7 @@ struct partition {		/* owner: its mutex, but the atomics */
 						   another */
 	struct producers	*producers;
 	struct epochs		*epochs;
-	bool			 stamped;	/* this start's epoch is in it */
+	bool			 stamped;	/* has this start's epoch */
 	struct sync_wait	*waits, **waits_tail;	/* by offset */
 	struct watcher		*watchers;
 	struct partition	*dirty_next;	/* flusher's list */

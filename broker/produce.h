@@ -11,7 +11,7 @@ struct produced {
 	int64_t		 base_offset;
 	int64_t		 append_time;	/* -1: the producer's clock counts */
 	int64_t		 start;		/* of the log */
-	bool		 synced;	/* a repeated batch, on the disk already */
+	bool		 synced;	/* a repeated batch, already on disk */
 };
 
 /*

@@ -76,7 +76,7 @@ struct topic_spec {
 void		 topic_create(struct broker *, struct topic_spec *, size_t n);
 /* Finds or makes one with the defaults: auto.create.topics.enable. */
 struct topic	*topic_auto(struct broker *, struct slice name, struct err *);
-/* ERR_NOT_FOUND: deleted meanwhile; ERR_FULL; ERR_REFUSED: not more than now. */
+/* ERR_NOT_FOUND: deleted meanwhile; ERR_FULL; ERR_REFUSED: no more than now. */
 int		 topic_grow(struct topic *, int32_t partitions, struct err *);
 /* The caller keeps its reference.  ERR_NOT_FOUND: deleted already. */
 int		 topic_delete(struct topic *, struct err *);
