@@ -344,10 +344,21 @@ cut_torn(struct seglog *log, struct segment *s, struct err *e)
 	return (0);
 }
 
+/* Makes n batches that were written at the end visible, all at once. */
 static void
-publish(struct seglog *log, struct segment *s, uint64_t bytes, int64_t next)
+publish(struct seglog *log, struct segment *s, const struct kbatch *h,
+    size_t n, uint64_t bytes, int64_t next)
 {
+	uint64_t pos = s->size;
+	size_t i;
+
 	mutex_lock(&log->lock);
+	if (s->size == 0)
+		s->since_ms = clock_wall_ms();
+	for (i = 0; i < n; i++) {
+		segment_index(s, &h[i], pos);
+		pos += kbatch_size(&h[i]);
+	}
 	s->size += bytes;
 	s->next = next;
 	s->nindex = s->index.n;
@@ -364,26 +375,18 @@ append_write(struct seglog *log, const struct kbatch *h,
     struct err *e)
 {
 	struct segment *s = active_segment(log);
-	uint64_t pos = s->size;
-	size_t i;
 
 	if (cut_torn(log, s, e) == -1)
 		return (-1);
 	zero_ahead(log, s, bytes);
 	if (log->opt.fs->pwritev(log->opt.fs, atomic_load(&s->fd), iov,
-	    2 * (int)n, (off_t)pos, e) == -1) {
+	    2 * (int)n, (off_t)s->size, e) == -1) {
 		log->torn = true;
 		cut_torn(log, s, NULL);
 		return (err_ctx(e, "%s: %020lld.log", log->name,
 		    (long long)s->base));
 	}
-	if (s->size == 0)
-		s->since_ms = clock_wall_ms();
-	for (i = 0; i < n; i++) {
-		segment_index(s, &h[i], pos);
-		pos += kbatch_size(&h[i]);
-	}
-	publish(log, s, bytes, next);
+	publish(log, s, h, n, bytes, next);
 	return (0);
 }
 
