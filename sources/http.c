@@ -467,6 +467,20 @@ free_source(struct source *s)
 	http_of(s)->server = NULL;
 }
 
+static void
+where(struct source *s, where_fn *fn, void *ctx)
+{
+	struct http *h = http_of(s);
+	struct where_row row = { .size = -1, .read = -1, .stored = -1,
+	    .delivered = -1, .oldest_ms = -1 };
+
+	if (h->server == NULL)
+		return;
+	row.name = http_server_name(h->server);
+	row.state = h->paused ? "waiting for room" : "listening";
+	fn(ctx, &row);
+}
+
 /* --- tables --- */
 
 #define JETTY	"there is no Jetty here; see maxConnections, maxBody and the " \
@@ -577,5 +591,6 @@ const struct source_ops source_http = {
 	.pause = pause_requests,
 	.resume = resume,
 	.stop = stop,
-	.free = free_source
+	.free = free_source,
+	.where = where
 };

@@ -40,8 +40,21 @@ keep_of(const struct setting_list *l)
 	return (keep);
 }
 
-int
-syslog_check_host(struct syslog *y, struct err *e)
+/* "none", and something else. */
+static bool
+contradicts(const struct setting_list *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n && l->n > 1; i++)
+		if (strcasecmp(l->v[i], "none") == 0 ||
+		    strcasecmp(l->v[i], "false") == 0)
+			return (true);
+	return (false);
+}
+
+static int
+check_host(struct syslog *y, struct err *e)
 {
 	if (y->allow_insecure || listen_is_loopback(y->host))
 		return (0);
@@ -64,10 +77,10 @@ syslog_check(struct source *s, struct err *e)
 		return (err_set(e, ERR_CONFIG, "format.*: message formats of "
 		    "one's own are not in this version; remove the keys, "
 		    "messages of another form stay whole"));
-	if (y->keep_fields.n > 1 && (keep_of(&y->keep_fields) == 0))
-		return (err_set(e, ERR_CONFIG, "keepFields says none twice; "
-		    "give one word"));
-	return (syslog_check_host(y, e));
+	if (contradicts(&y->keep_fields))
+		return (err_set(e, ERR_CONFIG, "keepFields has none beside "
+		    "other words; give one of them"));
+	return (check_host(y, e));
 }
 
 void

@@ -54,8 +54,6 @@ syslog_of(struct source *s)
 
 /* The part of check that all have. */
 int	syslog_check(struct source *, struct err *);
-/* host may be bound: it is loopback, or allow.insecure is set. */
-int	syslog_check_host(struct syslog *, struct err *);
 /* Prepares to make records; room as in outbox_init. */
 void	syslog_begin(struct syslog *, enum syslog_dialect,
 	    void (*room)(void *));

@@ -218,12 +218,13 @@ syslog_parse(struct syslog_msg *m, enum syslog_dialect d, struct slice line,
     struct syslog_clock *k)
 {
 	*m = (struct syslog_msg){ .line = line, .text = line };
-	if (d == SYSLOG_PLAIN) {
+	if (d == SYSLOG_PLAIN)
 		parse_plain(m, k);
-	} else {
-		m->parsed = parse_strict(m, k);
-		m->invalid = !m->parsed;
-	}
+	else if (parse_strict(m, k))
+		m->parsed = true;
+	else
+		*m = (struct syslog_msg){ .line = line, .text = line,
+		    .invalid = true };
 }
 
 /* --- the body --- */

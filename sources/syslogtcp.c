@@ -239,7 +239,7 @@ pause_all(struct source *s)
 	struct peer *p;
 
 	syslog_pause(s);
-	for (p = t->peers; p != NULL; p = p->next)
+	for (p = t == NULL ? NULL : t->peers; p != NULL; p = p->next)
 		conn_pause(p->c);
 }
 
@@ -287,6 +287,22 @@ close_all(struct syslog *y)
 	free(t->frames);
 	free(t);
 	y->own = NULL;
+}
+
+static void
+where(struct source *s, where_fn *fn, void *ctx)
+{
+	struct syslog *y = syslog_of(s);
+	struct tcp *t = y->own;
+	struct where_row row = { .size = -1, .read = -1, .stored = -1,
+	    .delivered = -1, .oldest_ms = -1 };
+	struct port *p;
+
+	row.state = outbox_waits(&y->out) ? "waiting for room" : "listening";
+	for (p = t == NULL ? NULL : t->ports; p != NULL; p = p->next) {
+		row.name = listener_name(p->listener);
+		fn(ctx, &row);
+	}
 }
 
 /* --- syslogtcp --- */
@@ -351,7 +367,8 @@ const struct source_ops source_syslogtcp = {
 	.pause = pause_all,
 	.resume = syslog_resume,
 	.stop = tcp_stop,
-	.free = tcp_free
+	.free = tcp_free,
+	.where = where
 };
 
 /* --- multiport_syslogtcp --- */
@@ -497,5 +514,6 @@ const struct source_ops source_multiport_syslogtcp = {
 	.pause = pause_all,
 	.resume = syslog_resume,
 	.stop = tcp_stop,
-	.free = tcp_free
+	.free = tcp_free,
+	.where = where
 };

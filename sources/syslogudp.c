@@ -174,6 +174,22 @@ free_source(struct source *s)
 	syslog_end(syslog_of(s));
 }
 
+static void
+where(struct source *s, where_fn *fn, void *ctx)
+{
+	struct syslog *y = syslog_of(s);
+	struct udp *u = y->own;
+	struct where_row row = { .size = -1, .read = -1, .stored = -1,
+	    .delivered = -1, .oldest_ms = -1 };
+
+	if (u == NULL)
+		return;
+	count_drops(u);
+	row.name = udp_name(u->socket);
+	row.state = outbox_waits(&y->out) ? "waiting for room" : "listening";
+	fn(ctx, &row);
+}
+
 static const struct setting settings[] = {
 	SYSLOG_HOST,
 	SETTING_INT(struct syslog, port, "port", .min = "0", .max = "65535",
@@ -212,5 +228,6 @@ const struct source_ops source_syslogudp = {
 	.pause = pause_socket,
 	.resume = syslog_resume,
 	.stop = stop,
-	.free = free_source
+	.free = free_source,
+	.where = where
 };

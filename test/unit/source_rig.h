@@ -61,6 +61,7 @@ struct rig {
 	struct loop_task	 deliver_task;
 	size_t			 charge_max;	/* largest batch seen */
 	bool			 paused;
+	void			*own;		/* the test's */
 
 	struct rig_line		*lines;
 	size_t			 n, cap;
