@@ -99,14 +99,14 @@ join_has_room(const struct group *g, const struct group_join *ev)
 	}
 }
 
-static bool
-join_too_large(const struct group_join *ev)
+static size_t
+join_bytes(const struct group_join *ev)
 {
 	size_t i, n = 0;
 
 	for (i = 0; i < ev->nprotocols; i++)
 		n += ev->protocols[i].name.len + ev->protocols[i].metadata.len;
-	return (ev->nprotocols > GROUP_PROTOCOLS_MAX || n > GROUP_METADATA_MAX);
+	return (n);
 }
 
 static int16_t
@@ -115,9 +115,11 @@ join_check(const struct group *g, const struct group_join *ev)
 	if (ev->session_ms < g->limits->session_min_ms ||
 	    ev->session_ms > g->limits->session_max_ms)
 		return (KERR_INVALID_SESSION_TIMEOUT);
-	if (join_too_large(ev))
+	if (ev->nprotocols > GROUP_PROTOCOLS_MAX ||
+	    join_bytes(ev) > GROUP_METADATA_MAX)
 		return (KERR_INVALID_REQUEST);
-	if (!join_has_room(g, ev))
+	if (!join_has_room(g, ev) ||
+	    g->bytes + join_bytes(ev) > GROUP_BYTES_MAX)
 		return (KERR_GROUP_MAX_SIZE_REACHED);
 	if (!group_supports(g, ev))
 		return (KERR_INCONSISTENT_GROUP_PROTOCOL);

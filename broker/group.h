@@ -36,6 +36,8 @@
 #define GROUP_PENDING_MAX	1000
 /* Bytes of one member's protocols, names and metadata together. */
 #define GROUP_METADATA_MAX	(1024 * 1024)
+/* The same of all members: their record has to be written in one batch. */
+#define GROUP_BYTES_MAX		(32 * 1024 * 1024)
 #define GROUP_PROTOCOLS_MAX	100
 
 enum group_state {
@@ -101,6 +103,7 @@ struct group {
 	struct map	*by_id;		/* members and pending */
 	struct map	*by_instance;
 	struct map	*supported;	/* protocol name -> its count */
+	size_t		 bytes;		/* of the members' protocols */
 	size_t		 waiting;	/* members with a join_req */
 	bool		 initial;	/* PREPARING came from EMPTY */
 	bool		 grew;		/* a member came during the delay */

@@ -80,13 +80,18 @@ protocol_repeated(const struct group_protocol *v, size_t i)
 	return (false);
 }
 
+/* Takes the member's protocols into account (d 1) or out of it (-1). */
 static void
 protocols_count(struct group *g, const struct group_member *m, int d)
 {
-	size_t i;
+	size_t i, bytes = 0;
 
-	for (i = 0; i < m->nprotocols; i++)
+	for (i = 0; i < m->nprotocols; i++) {
 		supported_add(g, m->protocols[i].name, d);
+		bytes += m->protocols[i].name.len +
+		    m->protocols[i].metadata.len;
+	}
+	g->bytes = d > 0 ? g->bytes + bytes : g->bytes - bytes;
 }
 
 static void

@@ -132,6 +132,36 @@ GROUP_TEST(too_large_metadata_is_refused)
 	FAILED(&answers[1], KERR_INVALID_REQUEST);
 }
 
+GROUP_TEST(metadata_of_all_members_is_bounded)
+{
+	static char big[GROUP_METADATA_MAX - 10];
+	struct group_protocol one = { SLICE("range"),
+	    { (const uint8_t *)big, sizeof big } };
+	struct group_join ev = { .member_id = SLICE(""),
+	    .client_id = SLICE("c"), .client_host = SLICE("h"),
+	    .session_ms = 10000, .rebalance_ms = 10000,
+	    .protocol_type = SLICE("consumer"), .protocols = &one,
+	    .nprotocols = 1 };
+	int i, most = GROUP_BYTES_MAX / GROUP_METADATA_MAX;
+	char id[16];
+
+	limits.max_size = 1000;
+	for (i = 0; i <= most; i++) {
+		snprintf(id, sizeof id, "m%d", i);
+		ev.new_id = slice_str(id);
+		ev.req = request();
+		group_join(g, &ev, now, &out);
+		run();
+	}
+	FAILED(&answers[most], KERR_GROUP_MAX_SIZE_REACHED);
+	ck_assert_uint_eq(g->nmembers, (size_t)most);
+	ck_assert_int_eq(leave("m3", NULL), 0);
+	ev.req = request();
+	group_join(g, &ev, now, &out);
+	run();
+	PARKED(&answers[most + 1]);
+}
+
 GROUP_TEST(sync_protocol_must_agree)
 {
 	bed_two();
@@ -1081,6 +1111,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &join_is_checked },
 	{ .fn = &first_join_needs_a_protocol },
 	{ .fn = &too_large_metadata_is_refused },
+	{ .fn = &metadata_of_all_members_is_bounded },
 	{ .fn = &sync_protocol_must_agree },
 	{ .fn = &group_is_full },
 	{ .fn = &member_id_is_required },
