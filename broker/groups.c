@@ -214,8 +214,11 @@ static void
 routed_gone(struct request *r)
 {
 	const struct routed *v = r->data;
-	struct cancel *c = xcalloc(1, sizeof *c);
+	struct cancel *c;
 
+	if (atomic_load(&v->shard->groups->closed))
+		return;			/* it is answered anyway */
+	c = xcalloc(1, sizeof *c);
 	c->shard = v->shard;
 	c->r = r;
 	c->len = v->group.len;
@@ -419,6 +422,7 @@ groups_start(struct broker *b, struct err *e)
 	};
 	mutex_init(&gs->lock);
 	cond_init(&gs->wake);
+	cond_init(&gs->idle);
 	t = topic_offsets(b, false, NULL);
 	shards_init(gs, t);
 	topic_unref(t);
@@ -473,6 +477,10 @@ groups_stop(struct broker *b)
 	atomic_store(&gs->closed, true);
 	for (i = 0; i < b->nloops; i++)
 		loop_call(b->loops[i].loop, loop_close, &gs->loops[i]);
+	mutex_lock(&gs->lock);
+	while (gs->writes > 0)		/* the flusher still runs */
+		cond_wait(&gs->idle, &gs->lock);
+	mutex_unlock(&gs->lock);
 }
 
 static void
@@ -514,6 +522,7 @@ groups_free(struct broker *b)
 	free(gs->shards);
 	mutex_fini(&gs->lock);
 	cond_fini(&gs->wake);
+	cond_fini(&gs->idle);
 	free(gs);
 	b->groups = NULL;
 }

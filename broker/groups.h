@@ -96,6 +96,8 @@ struct groups {
 	struct cond		 wake;
 	struct shard		*queue;		/* lock; to be loaded */
 	bool			 stopping;	/* lock */
+	size_t			 writes;	/* lock; that will call back */
+	struct cond		 idle;		/* there are none */
 	atomic_bool		 closed;	/* nothing is loaded any more */
 };
 
@@ -173,6 +175,8 @@ int	 shard_write(struct shard *, void (*fn)(void *, int16_t error),
 /* fn runs when everything appended so far is on the disk. */
 void	 shard_synced(struct shard *, void (*fn)(void *, int16_t error),
 	    void *arg);
+/* How many callbacks are still to come: stop waits for them. */
+void	 writes_add(struct groups *, int d);
 /* The partition, created on first use; -1 with the reason. */
 int	 shard_log(struct shard *, struct err *);
 /* Rewrites what is live, soon, when the log has grown by much more. */

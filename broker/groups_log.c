@@ -56,11 +56,32 @@ shard_log(struct shard *s, struct err *e)
 	return (0);
 }
 
+void
+writes_add(struct groups *gs, int d)
+{
+	mutex_lock(&gs->lock);
+	gs->writes += (size_t)(ssize_t)d;
+	if (gs->writes == 0)
+		cond_signal(&gs->idle);
+	mutex_unlock(&gs->lock);
+}
+
 struct write {
 	struct sync_wait wait;
+	struct groups	*groups;
 	void		(*fn)(void *, int16_t);
 	void		*arg;
 };
+
+/* NULL is fine. */
+static void
+write_free(struct write *w)
+{
+	if (w == NULL)
+		return;
+	writes_add(w->groups, -1);
+	free(w);
+}
 
 static void
 write_done(struct completion *c, const struct err *err)
@@ -69,7 +90,7 @@ write_done(struct completion *c, const struct err *err)
 	struct write *w = container_of(sw, struct write, wait);
 
 	w->fn(w->arg, err == NULL ? KERR_NONE : shard_error(err));
-	free(w);
+	write_free(w);
 }
 
 static struct write *
@@ -80,8 +101,10 @@ write_new(struct shard *s, void (*fn)(void *, int16_t), void *arg)
 	if (fn == NULL)
 		return (NULL);
 	w = xcalloc(1, sizeof *w);
+	w->groups = s->groups;
 	w->fn = fn;
 	w->arg = arg;
+	writes_add(w->groups, 1);
 	sync_wait_init(&w->wait, s->home->loop, write_done);
 	return (w);
 }
@@ -99,7 +122,7 @@ shard_write(struct shard *s, void (*fn)(void *, int16_t), void *arg,
 		rc = records_append(&s->records, s->log,
 		    w == NULL ? NULL : &w->wait, e);
 	if (rc == -1) {
-		free(w);
+		write_free(w);
 		return (-1);
 	}
 	s->logged += s->records.written;
@@ -214,7 +237,7 @@ rewrite(struct shard *s)
 		log_warn("broker", "partition=%s-%d: cannot be rewritten, it "
 		    "goes on growing: %s", TOPIC_OFFSETS, (int)s->index,
 		    err.msg);
-		free(w);
+		write_free(w);
 		free(rw);
 		/* Not again before the log has grown by as much. */
 		s->live = s->logged / REWRITE_FACTOR + REWRITE_FLOOR;

@@ -133,8 +133,10 @@ static void
 persist_failed(struct loop_task *t)
 {
 	struct persist *p = container_of(t, struct persist, task);
+	struct groups *gs = p->slot->shard->groups;
 
 	persist_done(p, p->error);
+	writes_add(gs, -1);
 }
 
 static struct slice
@@ -168,6 +170,7 @@ slot_persist(struct slot *slot, uint64_t number)
 	    err.msg);
 	p->error = shard_error(&err);
 	p->task.fn = persist_failed;
+	writes_add(s->groups, 1);
 	loop_post(s->home->loop, &p->task);
 }
 
