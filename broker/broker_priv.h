@@ -72,6 +72,7 @@ struct broker_config {
 	uint64_t	 max_request;		/* socket.request.max.bytes */
 	uint64_t	 inflight_bytes;	/* per connection */
 	int64_t		 inflight_requests;	/* per connection */
+	uint64_t	 queued_bytes;		/* of all connections */
 	uint64_t	 fetch_max;
 	uint64_t	 dir_max;		/* 0: derived from the disk */
 	uint64_t	 reserve;
@@ -183,6 +184,7 @@ struct broker {			/* const after start but what says otherwise */
 	struct mutex		 idle_lock;
 	struct cond		 idle;		/* one of these became less */
 	size_t			 nrequests;	/* idle_lock: not answered */
+	atomic_size_t		 queued;	/* bytes of requests in queues */
 	size_t			 nconns;	/* idle_lock */
 	size_t			 nstarting;	/* idle_lock: loops */
 	struct broker_metrics	 m;

@@ -253,14 +253,14 @@ open_log(struct partition *p, const char *name, struct err *e)
 	if (seglog_open(&p->log, &o, &rec, e) == -1)
 		return (-1);
 	say_recovery(p, name, &rec);
-	epochs_cut(p->epochs, seglog_end(p->log));
-	if (p->start > seglog_start(p->log) &&
-	    seglog_trim(p->log, p->start, NULL, e) == -1) {
-		seglog_close(p->log, NULL);
-		p->log = NULL;
-		return (-1);
-	}
-	return (0);
+	epochs_cut(p->epochs, rec.end);
+	if (snapshot_cut(b->fs, p->dirfd, rec.end, e) == 0 &&
+	    (p->start <= seglog_start(p->log) || p->start > rec.end ||
+	    seglog_trim(p->log, p->start, NULL, e) == 0))
+		return (0);
+	seglog_close(p->log, NULL);
+	p->log = NULL;
+	return (-1);
 }
 
 static int

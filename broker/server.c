@@ -2,7 +2,9 @@
  * A connection has a queue of its requests.  Each is handed to its handler as
  * it arrives; its answer waits until all earlier ones have left.  Reading
  * stops while too many requests or bytes are in the queue, or while the peer
- * does not take its answers.
+ * does not take its answers.  Beyond queued.max.request.bytes in all queues, a
+ * connection is read only while it has no request in its own, so that none
+ * waits for another one's answers.
  *
  * A request that is answered on another thread is posted back to its home loop;
  * there alone the queue and the connection are touched.
@@ -258,10 +260,12 @@ request_move(struct request *r, struct broker_loop *to, request_handler *fn)
 static bool
 too_much(const struct broker_conn *bc)
 {
-	const struct broker_config *cfg = &bc->home->broker->cfg;
+	const struct broker *b = bc->home->broker;
 
-	return (bc->nrequests >= (size_t)cfg->inflight_requests ||
-	    bc->bytes >= cfg->inflight_bytes || conn_full(bc->conn));
+	return (bc->nrequests >= (size_t)b->cfg.inflight_requests ||
+	    bc->bytes >= b->cfg.inflight_bytes ||
+	    (bc->nrequests > 0 && atomic_load(&b->queued) >=
+	    b->cfg.queued_bytes) || conn_full(bc->conn));
 }
 
 static void
@@ -285,6 +289,7 @@ conn_gone(struct broker_conn *bc)
 	struct broker *b = bc->home->broker;
 	struct request *r;
 
+	atomic_fetch_sub(&b->queued, bc->bytes);
 	while ((r = bc->head) != NULL) {
 		bc->head = r->queue_next;
 		r->conn = NULL;
@@ -317,6 +322,7 @@ conn_end(struct broker_conn *bc)
 static void
 conn_send(struct broker_conn *bc)
 {
+	struct broker *b = bc->home->broker;
 	struct request *r;
 
 	while (!bc->closing && (r = bc->head) != NULL &&
@@ -325,6 +331,7 @@ conn_send(struct broker_conn *bc)
 			bc->tail = &bc->head;
 		bc->nrequests--;
 		bc->bytes -= r->charge;
+		atomic_fetch_sub(&b->queued, r->charge);
 		if (r->state == REQUEST_ANSWERED) {
 			answer_send(bc->conn, r->answer);
 			r->answer = NULL;
@@ -395,6 +402,7 @@ request_new(struct broker_conn *bc, struct buf *frame, const struct kframe *h)
 	bc->tail = &r->queue_next;
 	bc->nrequests++;
 	bc->bytes += r->charge;
+	atomic_fetch_add(&b->queued, r->charge);
 	mutex_lock(&b->idle_lock);
 	b->nrequests++;
 	mutex_unlock(&b->idle_lock);

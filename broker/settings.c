@@ -79,6 +79,10 @@ const struct setting broker_settings[] = {
 	SETTING_INT(B, inflight_requests, "connection.inflight.max.requests",
 	    .def = "128", .min = "1", .max = "10000",
 	    .doc = "The same for their number."),
+	SETTING_SIZE(B, queued_bytes, "queued.max.request.bytes",
+	    .def = "512m", .min = "1m",
+	    .doc = "Bytes of unanswered requests of all connections together; "
+	    "beyond it a connection is read only when it has none."),
 	SETTING_SIZE(B, fetch_max, "fetch.max.bytes", .def = "57671680",
 	    .min = "1k", .max = "1g",
 	    .doc = "The largest answer to a fetch, but for one batch that is "

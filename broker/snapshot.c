@@ -114,6 +114,24 @@ snapshot_load(int dirfd, int64_t limit, struct producers *p, const char *what)
 }
 
 int
+snapshot_cut(const struct fs *fs, int dirfd, int64_t end, struct err *e)
+{
+	struct offsets o = list(dirfd);
+	char name[40];
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < o.n && o.v[i] > end; i++) {
+		name_of(name, o.v[i]);
+		rc = fs->unlink(fs, dirfd, name, e);
+	}
+	if (rc == 0 && i > 0)
+		rc = fs->sync_dir(fs, dirfd, e);
+	free(o.v);
+	return (rc);
+}
+
+int
 snapshot_save(const struct fs *fs, int dirfd, int64_t offset,
     const uint8_t *bytes, size_t len, struct err *e)
 {

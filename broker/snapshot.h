@@ -18,6 +18,11 @@
  */
 int64_t	snapshot_load(int dirfd, int64_t limit, struct producers *p,
 	    const char *what);
+/*
+ * Removes, durably, those above end: they tell of batches that a crash took,
+ * and would be believed once the log has grown past them again.
+ */
+int	snapshot_cut(const struct fs *, int dirfd, int64_t end, struct err *);
 /* Durable on return; older ones but one are removed. */
 int	snapshot_save(const struct fs *, int dirfd, int64_t offset,
 	    const uint8_t *bytes, size_t len, struct err *);

@@ -5,6 +5,7 @@
 #include "test/unit/unit.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "base/thread.h"
 #include "broker/broker.h"
@@ -238,6 +239,119 @@ START_TEST(sync_fails)
 }
 END_TEST
 
+/* --- files of the folder that are not as they were written --- */
+
+static void
+change_file(const char *dir, const char *name, int how)
+{
+	char path[160];
+	struct stat st;
+	uint8_t c;
+	int f;
+
+	snprintf(path, sizeof path, "%s/broker/%s", dir, name);
+	f = open(path, O_RDWR);
+	if (f == -1)		/* one of the two checkpoints */
+		return;
+	ck_assert_int_eq(fstat(f, &st), 0);
+	switch (how) {
+	case 0:
+		ck_assert_int_eq(ftruncate(f, 0), 0);
+		break;
+	case 1:
+		ck_assert_int_eq(ftruncate(f, st.st_size / 2), 0);
+		break;
+	default:
+		ck_assert_int_eq(pread(f, &c, 1, st.st_size * (how - 1) / 9),
+		    1);
+		c ^= 0x15;
+		ck_assert_int_eq(pwrite(f, &c, 1, st.st_size * (how - 1) / 9),
+		    1);
+	}
+	close(f);
+}
+
+#define CHANGES	10
+
+/* What can be rebuilt is; what cannot is refused by name, and left alone. */
+static const struct {
+	const char	*file;
+	bool		 refused;
+} files[] = {
+	{ "checkpoint-0", false },
+	{ "t-0/leader-epoch-checkpoint", false },
+	{ "t-0/00000000000000000020.snapshot", false },
+	{ "topics", true },
+};
+
+START_TEST(damaged)
+{
+	const char *none[] = { NULL };
+	struct err err = ERR_INIT;
+	char dir[64];
+	int dfd = unit_dir(dir), i, rc;
+
+	bed_start(&bed, &fs_real, dir, NULL);
+	fd = bed_connect(&bed);
+	ck_assert_int_eq(bed_create(fd, "t", 1, "retention.ms=99999"), 0);
+	for (i = 0; i < 20; i++)
+		ck_assert_int_eq(bed_produce_bytes(fd, 9, "t", 0, -1,
+		    stamped(9, i, "x"), NULL), 0);
+	close(fd);
+	bed_stop(&bed);
+	change_file(dir, files[_i / CHANGES].file, _i % CHANGES);
+	if (_i / CHANGES == 0)
+		change_file(dir, "checkpoint-1", _i % CHANGES);
+	rc = bed_try(&bed, &fs_real, dir, none, &err);
+	if (files[_i / CHANGES].refused) {
+		ck_assert_int_eq(rc, -1);
+		ck_assert_int_eq(err.code, ERR_CORRUPT);
+		ck_assert_ptr_nonnull(strstr(err.msg, "/topics"));
+		unit_dir_remove(dfd, dir);
+		return;
+	}
+	ck_assert_msg(rc == 0, "%s", err.msg);
+	fd = bed_connect(&bed);
+	ck_assert_int_eq(bed_offset(fd, 7, "t", 0, -1, NULL), 20);
+	ck_assert_int_eq(bed_produce_bytes(fd, 9, "t", 0, -1,
+	    stamped(9, 19, "x"), NULL), 0);
+	ck_assert_int_eq(bed_offset(fd, 7, "t", 0, -1, NULL), 20);
+	close(fd);
+	bed_stop(&bed);
+	unit_dir_remove(dfd, dir);
+}
+END_TEST
+
+/* A snapshot from beyond the end tells of what a crash took; it must not be
+ * there any more when the log has grown past it. */
+START_TEST(stale_snapshot)
+{
+	char dir[64], from[160], to[160];
+	struct stat st;
+	int dfd = unit_dir(dir);
+
+	bed_start(&bed, &fs_real, dir, NULL);
+	fd = bed_connect(&bed);
+	ck_assert_int_eq(bed_create(fd, "t", 1, NULL), 0);
+	ck_assert_int_eq(bed_produce(fd, "t", 0, -1, "x", 20, NULL), 0);
+	close(fd);
+	bed_stop(&bed);
+	snprintf(from, sizeof from,
+	    "%s/broker/t-0/00000000000000000020.snapshot", dir);
+	snprintf(to, sizeof to,
+	    "%s/broker/t-0/00000000000000001000.snapshot", dir);
+	ck_assert_int_eq(link(from, to), 0);
+	bed_start(&bed, &fs_real, dir, NULL);
+	fd = bed_connect(&bed);
+	ck_assert_int_eq(bed_offset(fd, 7, "t", 0, -1, NULL), 20);
+	ck_assert_int_eq(stat(from, &st), 0);
+	ck_assert_int_eq(stat(to, &st), -1);
+	close(fd);
+	bed_stop(&bed);
+	unit_dir_remove(dfd, dir);
+}
+END_TEST
+
 /* --- the direct path --- */
 
 struct waited {
@@ -333,6 +447,8 @@ static const struct unit_test tests[] = {
 	{ .fn = &full },
 	{ .fn = &reserve },
 	{ .fn = &sync_fails, .exit = 74 },
+	{ .fn = &damaged, .rows = NELEM(files) * CHANGES },
+	{ .fn = &stale_snapshot },
 	{ .fn = &direct, .rows = 2 },
 };
 
