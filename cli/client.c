@@ -10,13 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/ini.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cli.h"
 
-static char last_error[512];	/* of the one client a command has */
+#define ASK_MS		1000	/* of one request */
+#define REFUSED_MS	1500	/* as long as nobody listens */
+
+/* Of the one client a command has. */
+static char last_error[512];
+static bool all_down;
 static char servers[1024] = "127.0.0.1:9092";
 
 bool
@@ -42,6 +48,7 @@ errored(rd_kafka_t *rk, int rc, const char *why, void *ctx)
 {
 	(void)rk;
 	(void)ctx;
+	all_down = all_down || rc == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
 	if (rc != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || last_error[0] == '\0')
 		snprintf(last_error, sizeof last_error, "%s", why);
 }
@@ -69,27 +76,23 @@ set(rd_kafka_conf_t *rc, const char *key, const char *value, struct err *e)
 	return (0);
 }
 
-/* All values below node, their keys relative to it. */
+/* All values below top, their keys relative to it. */
 static int
-set_tree(rd_kafka_conf_t *rc, struct conf *top, struct conf *node,
-    struct err *e)
+set_tree(rd_kafka_conf_t *rc, const struct conf *top, struct err *e)
 {
-	char base[256], key[512];
-	const char *full;
-	struct conf *c;
-	size_t skip = 0;
+	const struct conf *c;
+	char *key;
+	int r = 0;
 
-	if (top->name != NULL && top->name[0] != '\0')
-		skip = strlen(conf_key(top, base, sizeof base)) + 1;
-	for (c = node->children; c != NULL; c = c->next) {
-		full = conf_key(c, key, sizeof key);
-		if (c->value != NULL && strlen(full) > skip &&
-		    set(rc, full + skip, c->value, e) == -1)
-			return (-1);
-		if (set_tree(rc, top, c, e) == -1)
-			return (-1);
+	for (c = conf_next(top, top); r == 0 && c != NULL;
+	    c = conf_next(top, c)) {
+		if (c->value == NULL)
+			continue;
+		key = conf_key_below(top, c);
+		r = set(rc, key, c->value, e);
+		free(key);
 	}
-	return (0);
+	return (r);
 }
 
 static int
@@ -104,7 +107,7 @@ set_profile(rd_kafka_conf_t *rc, const char *name, struct err *e)
 	snprintf(path, sizeof path, "profile.%s", name);
 	node = conf_find(ini, path);
 	r = node == NULL ? err_set(e, ERR_CONFIG, "there is no [profile %s] "
-	    "in leat.ini", name) : set_tree(rc, node, node, e);
+	    "in leat.ini", name) : set_tree(rc, node, e);
 	conf_problems_fini(&p);
 	conf_free(ini);
 	return (r);
@@ -120,7 +123,7 @@ set_file(rd_kafka_conf_t *rc, const char *path, struct err *e)
 	r = conf_read_file(root, path, &p, e);
 	conf_problems_print(&p, 2);
 	if (r == 0)
-		r = set_tree(rc, root, root, e);
+		r = set_tree(rc, root, e);
 	conf_problems_fini(&p);
 	conf_free(root);
 	return (r);
@@ -190,11 +193,36 @@ client_new(rd_kafka_type_t type, const struct client_flags *f,
 	return (rk);
 }
 
-/* Lets librdkafka say what it has to say. */
-static void
-unreachable(rd_kafka_t *rk, const struct client_flags *f, struct err *e)
+static bool
+is_unreachable(rd_kafka_resp_err_t rc)
 {
-	rd_kafka_poll(rk, 0);
+	return (rc == RD_KAFKA_RESP_ERR__TRANSPORT ||
+	    rc == RD_KAFKA_RESP_ERR__TIMED_OUT);
+}
+
+/* Asks until somebody answers or the time is up: sooner when every address
+ * refuses, but not at once, for a broker may be about to start. */
+static rd_kafka_resp_err_t
+ask(rd_kafka_t *rk, rd_kafka_topic_t *rkt,
+    const struct rd_kafka_metadata **md)
+{
+	int64_t t0 = clock_mono_ns();
+	rd_kafka_resp_err_t rc;
+	int ms = 0;
+
+	all_down = false;
+	do {
+		rc = rd_kafka_metadata(rk, rkt == NULL, rkt, md, ASK_MS);
+		rd_kafka_poll(rk, 0);	/* what librdkafka has to say */
+		ms = (int)((clock_mono_ns() - t0) / 1000000);
+	} while (is_unreachable(rc) && ms < CLIENT_TIMEOUT_MS &&
+	    !(all_down && ms >= REFUSED_MS));
+	return (rc);
+}
+
+static void
+unreachable(const struct client_flags *f, struct err *e)
+{
 	err_set(e, ERR_TIMEOUT, "no broker answers at %s%s%s. Is it running? "
 	    "--bootstrap-server HOST:PORT names another one",
 	    client_servers(f), last_error[0] != '\0' ? ": " : "", last_error);
@@ -207,16 +235,19 @@ client_metadata(rd_kafka_t *rk, const struct client_flags *f,
 	rd_kafka_topic_t *rkt = NULL;
 	rd_kafka_resp_err_t rc;
 
-	if (topic != NULL)
+	if (topic != NULL) {
 		rkt = rd_kafka_topic_new(rk, topic, NULL);
-	rc = rd_kafka_metadata(rk, topic == NULL, rkt, md, CLIENT_TIMEOUT_MS);
+		if (rkt == NULL)
+			return (err_set(e, ERR_CONFIG, "'%s' cannot be a "
+			    "topic", topic));
+	}
+	rc = ask(rk, rkt, md);
 	if (rkt != NULL)
 		rd_kafka_topic_destroy(rkt);
 	if (rc == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return (0);
-	if (rc == RD_KAFKA_RESP_ERR__TRANSPORT ||
-	    rc == RD_KAFKA_RESP_ERR__TIMED_OUT)
-		unreachable(rk, f, e);
+	if (is_unreachable(rc))
+		unreachable(f, e);
 	else
 		err_set(e, ERR_REFUSED, "%s: %s", client_servers(f),
 		    rd_kafka_err2str(rc));

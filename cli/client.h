@@ -34,7 +34,7 @@ struct client_flags {
 	    "Client settings, one key=value per line."),		\
 	FLAG_STR_ROW("profile", &(c)->profile, "NAME",			\
 	    "Client settings of [profile NAME] in leat.ini."),		\
-	FLAG_STR_ROW("output", &(c)->output, "json|text",		\
+	FLAG_WORD_ROW("output", &(c)->output, "json|text",		\
 	    "Output for programs or people (-o for short).")
 
 /* True for -o json. */

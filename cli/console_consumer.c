@@ -168,6 +168,7 @@ print_json(const rd_kafka_message_t *m)
 
 /* --- where to begin --- */
 
+/* -1: --offset is none. */
 static int
 start_offset(const struct consumer *c, int64_t *offset)
 {
@@ -180,11 +181,8 @@ start_offset(const struct consumer *c, int64_t *offset)
 		*offset = RD_KAFKA_OFFSET_BEGINNING;
 	else if (strcmp(c->offset, "latest") == 0)
 		*offset = RD_KAFKA_OFFSET_END;
-	else if (!str_int64(c->offset, offset) || *offset < 0) {
-		fprintf(stderr, "leat console-consumer: --offset %s: give "
-		    "earliest, latest or a number\n", c->offset);
+	else if (!str_int64(c->offset, offset) || *offset < 0)
 		return (-1);
-	}
 	return (0);
 }
 
@@ -198,8 +196,7 @@ assign(struct consumer *c, const struct rd_kafka_metadata *md, struct err *e)
 	int64_t offset;
 	int i;
 
-	if (start_offset(c, &offset) == -1)
-		return (err_set(e, ERR_CONFIG, "not started"));
+	start_offset(c, &offset);	/* check_flags has seen to it */
 	if (c->partition >= t->partition_cnt)
 		return (err_set(e, ERR_NOT_FOUND, "topic %s has %d "
 		    "partitions: there is no partition %lld", c->topic,
@@ -332,6 +329,7 @@ static int
 check_flags(const struct consumer *c)
 {
 	const char *why = NULL;
+	int64_t offset;
 
 	if (c->topic == NULL)
 		why = "which topic? Give --topic NAME";
@@ -341,6 +339,8 @@ check_flags(const struct consumer *c)
 		why = "--offset needs --partition";
 	else if (c->offset != NULL && c->from_beginning)
 		why = "--offset and --from-beginning exclude each other";
+	else if (start_offset(c, &offset) == -1)
+		why = "--offset: give earliest, latest or a number";
 	if (why == NULL)
 		return (0);
 	fprintf(stderr, "leat console-consumer: %s\n", why);

@@ -54,26 +54,26 @@ reported(rd_kafka_t *rk, const rd_kafka_message_t *m, void *ctx)
 		    rd_kafka_err2str(m->err));
 }
 
-/* Cuts *line at the separator: what stands before it, or a message. */
+/* Cuts line at the separator: what stands before it, or a message. */
 static int
-cut(struct producer *p, char **line, const char *separator, const char *what,
-    char **part)
+cut(struct producer *p, struct slice *line, const char *separator,
+    const char *what, struct slice *part)
 {
-	char *at = strstr(*line, separator);
+	size_t n = strlen(separator);
+	uint8_t *at = memmem(line->p, line->len, separator, n);
 
 	if (at == NULL) {
-		if (property_true(properties, "ignore.error")) {
-			*part = NULL;
+		if (property_true(properties, "ignore.error"))
 			return (0);
-		}
 		fprintf(stderr, "leat console-producer: line %llu: no %s: "
 		    "there is no '%s' in it\n", (unsigned long long)p->line,
 		    what, separator);
 		return (-1);
 	}
 	*at = '\0';
-	*part = *line;
-	*line = at + strlen(separator);
+	*part = slice_of(line->p, (size_t)(at - line->p));
+	line->len -= part->len + n;
+	line->p = at + n;
 	return (0);
 }
 
@@ -102,29 +102,28 @@ headers_of(char *text)
 	return (h);
 }
 
-static bool
-is_null(const char *s)
+/* What null.marker stands for is null. */
+static struct slice
+unmarked(struct slice s)
 {
 	const char *marker = property(properties, "null.marker");
 
-	return (s == NULL || (marker != NULL && strcmp(s, marker) == 0));
+	return (marker != NULL && slice_eq_str(s, marker) ? SLICE_NULL : s);
 }
 
 /* Waits while librdkafka's queue is full; backpressure, not an error. */
 static rd_kafka_resp_err_t
-produce(struct producer *p, const char *key, const char *value,
+produce(struct producer *p, struct slice key, struct slice value,
     rd_kafka_headers_t *h)
 {
-	size_t key_len = key == NULL ? 0 : strlen(key);
-	size_t len = value == NULL ? 0 : strlen(value);
 	rd_kafka_resp_err_t rc;
 
 	do {
 		rc = rd_kafka_producev(p->rk, RD_KAFKA_V_TOPIC(p->topic),
 		    RD_KAFKA_V_PARTITION((int32_t)p->partition),
 		    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-		    RD_KAFKA_V_KEY(key, key_len),
-		    RD_KAFKA_V_VALUE((void *)(uintptr_t)value, len),
+		    RD_KAFKA_V_KEY(key.p, key.len),
+		    RD_KAFKA_V_VALUE((void *)(uintptr_t)value.p, value.len),
 		    RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_END);
 		rd_kafka_poll(p->rk, rc == RD_KAFKA_RESP_ERR__QUEUE_FULL ?
 		    100 : 0);
@@ -134,10 +133,11 @@ produce(struct producer *p, const char *key, const char *value,
 	return (rc);
 }
 
+/* line is written to; a NUL stands behind it. */
 static int
-send_line(struct producer *p, char *line)
+send_line(struct producer *p, struct slice line)
 {
-	char *key = NULL, *headers = NULL;
+	struct slice key = SLICE_NULL, headers = SLICE_NULL;
 	rd_kafka_headers_t *h = NULL;
 	rd_kafka_resp_err_t rc;
 
@@ -148,10 +148,10 @@ send_line(struct producer *p, char *line)
 	if (property_true(properties, "parse.key") && cut(p, &line,
 	    property(properties, "key.separator"), "key", &key) == -1)
 		return (-1);
-	if (headers != NULL && !is_null(headers))
-		h = headers_of(headers);
-	rc = produce(p, is_null(key) ? NULL : key,
-	    is_null(line) ? NULL : line, h);
+	headers = unmarked(headers);
+	if (headers.p != NULL)
+		h = headers_of((char *)(uintptr_t)headers.p);
+	rc = produce(p, unmarked(key), unmarked(line), h);
 	if (rc == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return (0);
 	if (h != NULL)
@@ -178,8 +178,8 @@ send_all(struct producer *p)
 			break;
 		p->line++;
 		if (n > 0 && line[n - 1] == '\n')
-			line[n - 1] = '\0';
-		if (send_line(p, line) == -1) {
+			line[--n] = '\0';
+		if (send_line(p, slice_of(line, (size_t)n)) == -1) {
 			rc = CLI_FAILED;
 			break;
 		}

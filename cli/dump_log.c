@@ -91,25 +91,32 @@ all_zero(const uint8_t *p, size_t n)
 	return (n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0));
 }
 
-/* 0, or CLI_FAILED when the file ends in something that is no batch. */
+static int
+not_whole(const char *path, size_t pos, size_t left, const struct err *e)
+{
+	fprintf(stderr, "leat dump-log: %s: no whole batch at position %zu, "
+	    "%zu bytes before the end%s%s\n", path, pos, left,
+	    e->msg[0] == '\0' ? "" : ": ", e->msg);
+	return (CLI_FAILED);
+}
+
+/* 0, or CLI_FAILED when a checksum is wrong, or the file ends in something
+ * that is no batch. */
 static int
 dump_bytes(struct dump *d, const char *path, const uint8_t *p, size_t n)
 {
 	struct err e = ERR_INIT;
 	struct kbatch b;
-	size_t pos = 0;
+	size_t pos = 0, bad = 0;
+	bool ok;
 
 	while (pos < n && !all_zero(p + pos, n - pos)) {
 		if (kbatch_parse(slice_of(p + pos, n - pos), &b, &e) == -1 ||
-		    kbatch_size(&b) > n - pos) {
-			fprintf(stderr, "leat dump-log: %s: no whole batch at "
-			    "position %zu, %zu bytes before the end%s%s\n",
-			    path, pos, n - pos, e.msg[0] == '\0' ? "" : ": ",
-			    e.msg);
-			return (CLI_FAILED);
-		}
-		print_batch(d, pos, &b, kbatch_crc(slice_of(p + pos,
-		    kbatch_size(&b))) == b.crc);
+		    kbatch_size(&b) > n - pos)
+			return (not_whole(path, pos, n - pos, &e));
+		ok = kbatch_crc(slice_of(p + pos, kbatch_size(&b))) == b.crc;
+		bad += !ok;
+		print_batch(d, pos, &b, ok);
 		if (d->records)
 			print_records(d, slice_of(p + pos, kbatch_size(&b)));
 		pos += kbatch_size(&b);
@@ -117,7 +124,10 @@ dump_bytes(struct dump *d, const char *path, const uint8_t *p, size_t n)
 	if (pos < n && !d->json)
 		printf("%zu zero bytes behind the last batch: room prepared "
 		    "for the next ones\n", n - pos);
-	return (CLI_OK);
+	if (bad > 0)
+		fprintf(stderr, "leat dump-log: %s: %zu batch%s checksum\n",
+		    path, bad, bad == 1 ? " fails its" : "es fail their");
+	return (bad > 0 ? CLI_FAILED : CLI_OK);
 }
 
 static int
@@ -177,7 +187,7 @@ dump_log_command(int argc, char **argv)
 		FLAG_BOOL_ROW("print-data-log", &d.records,
 		    "Keys and values too."),
 		FLAG_BOOL_ROW("deep-iteration", &deep, "The same."),
-		FLAG_STR_ROW("output", &output, "json|text",
+		FLAG_WORD_ROW("output", &output, "json|text",
 		    "Output for programs or people (-o for short)."),
 		FLAG_LAST
 	};

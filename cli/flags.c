@@ -57,6 +57,37 @@ append(struct flag_list *l, const char *value)
 	l->v[l->n++] = value;
 }
 
+/* Is it one of "a|b|c"? */
+static bool
+is_word(const char *words, const char *value)
+{
+	size_t n = strlen(value), len;
+
+	for (;; words += len + 1) {
+		len = strcspn(words, "|");
+		if (len == n && memcmp(words, value, n) == 0)
+			return (true);
+		if (words[len] == '\0')
+			return (false);
+	}
+}
+
+static int
+refuse_word(const struct flag *f, const char *command, const char *value)
+{
+	const char *p;
+
+	fprintf(stderr, "%s: --%s %s: give ", command, f->name, value);
+	for (p = f->value; *p != '\0'; p++)
+		if (*p == '|')
+			fputs(strchr(p + 1, '|') == NULL ? " or " : ", ",
+			    stderr);
+		else
+			fputc(*p, stderr);
+	fputc('\n', stderr);
+	return (CLI_USAGE);
+}
+
 static int
 store(const struct flag *f, const char *command, const char *value)
 {
@@ -65,6 +96,11 @@ store(const struct flag *f, const char *command, const char *value)
 		*(bool *)f->to = true;
 		return (0);
 	case FLAG_STR:
+		*(const char **)f->to = value;
+		return (0);
+	case FLAG_WORD:
+		if (!is_word(f->value, value))
+			return (refuse_word(f, command, value));
 		*(const char **)f->to = value;
 		return (0);
 	case FLAG_LIST:
@@ -81,22 +117,34 @@ store(const struct flag *f, const char *command, const char *value)
 	}
 }
 
+/* Does arg name a flag?  Then it is not the value of the one before. */
+static const struct flag *
+named_by(const struct flag *flags, const char *arg)
+{
+	if (strncmp(arg, "--", 2) != 0)
+		return (NULL);
+	return (find(flags, arg + 2, strcspn(arg + 2, "=")));
+}
+
 /* One flag at argv[*i]; moves *i over its value. */
 static int
 take(const struct flag *flags, const char *command, int argc, char **argv,
     int *i)
 {
 	const char *arg = argv[*i], *eq = strchr(arg, '=');
-	size_t len = eq != NULL ? (size_t)(eq - arg) - 2 : strlen(arg) - 2;
-	const struct flag *f = find(flags, arg + 2, len);
+	const struct flag *f = named_by(flags, arg);
 
 	if (f == NULL)
 		return (unknown(flags, command, arg));
+	if (f->type == FLAG_BOOL && eq != NULL) {
+		fprintf(stderr, "%s: --%s takes no value\n", command, f->name);
+		return (CLI_USAGE);
+	}
 	if (f->type == FLAG_BOOL)
 		return (store(f, command, NULL));
 	if (eq != NULL)
 		return (store(f, command, eq + 1));
-	if (*i + 1 < argc)
+	if (*i + 1 < argc && named_by(flags, argv[*i + 1]) == NULL)
 		return (store(f, command, argv[++*i]));
 	fprintf(stderr, "%s: %s wants a value: %s\n", command, arg,
 	    f->value == NULL ? "VALUE" : f->value);

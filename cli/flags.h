@@ -16,7 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum flag_type { FLAG_END, FLAG_BOOL, FLAG_STR, FLAG_INT, FLAG_LIST };
+enum flag_type {
+	FLAG_END, FLAG_BOOL, FLAG_STR, FLAG_INT, FLAG_LIST, FLAG_WORD
+};
 
 struct flag_list {
 	const char	**v;
@@ -40,6 +42,10 @@ struct flag {
 #define FLAG_INT_ROW(name, to, val, doc)				\
 	{ FLAG_INT, (name), (to) + 0 * sizeof (char [_Generic((to),	\
 	  int64_t *: 1, default: -1)]), (val), (doc) }
+/* One of the words of val, "json|text". */
+#define FLAG_WORD_ROW(name, to, val, doc)				\
+	{ FLAG_WORD, (name), (to) + 0 * sizeof (char [_Generic((to),	\
+	  const char **: 1, default: -1)]), (val), (doc) }
 /* May be given several times. */
 #define FLAG_LIST_ROW(name, to, val, doc)				\
 	{ FLAG_LIST, (name), (to) + 0 * sizeof (char [_Generic((to),	\

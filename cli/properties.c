@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -56,5 +57,5 @@ property(const struct property *table, const char *key)
 bool
 property_true(const struct property *table, const char *key)
 {
-	return (strcmp(property(table, key), "true") == 0);
+	return (strcasecmp(property(table, key), "true") == 0);
 }

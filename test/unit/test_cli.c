@@ -1,0 +1,431 @@
+/* The commands' words: flags, properties, dump-log, exit statuses. */
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/flags.h"
+#include "cli/properties.h"
+#include "kafka/records.h"
+#include "test/unit/capture.h"
+
+/* Splits at blanks; "" stands for an empty word. */
+static int
+words(char *text, char **argv)
+{
+	int n = (int)str_words(text, argv, 30), i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(argv[i], "\"\"") == 0)
+			argv[i][0] = '\0';
+	argv[n] = NULL;
+	return (n);
+}
+
+/* --- flags --- */
+
+struct given {
+	bool			 list, create;
+	const char		*topic, *output;
+	int64_t			 n;
+	struct flag_list	 configs, rest;
+};
+
+static int
+parse(struct given *g, char *line, bool operands)
+{
+	const struct flag flags[] = {
+		FLAG_BOOL_ROW("list", &g->list, "List the topics."),
+		FLAG_BOOL_ROW("create", &g->create, "Create one."),
+		FLAG_STR_ROW("topic", &g->topic, "NAME", "The topic."),
+		FLAG_STR_ROW("old-topic", &g->topic, "NAME", NULL),
+		FLAG_INT_ROW("partitions", &g->n, "N", "How many."),
+		FLAG_LIST_ROW("config", &g->configs, "KEY=VALUE", "One more."),
+		FLAG_WORD_ROW("output", &g->output, "json|text", "Form."),
+		FLAG_LAST
+	};
+	char *argv[32];
+	int argc = words(line, argv);
+
+	return (flags_parse(flags, "leat x", "Does x.", argc, argv,
+	    operands ? &g->rest : NULL));
+}
+
+/* What the line gives: status, and what is printed to standard error. */
+static const struct {
+	const char	*line;
+	int		 rc;
+	const char	*said;
+	const char	*values;	/* list create topic n configs rest */
+} lines[] = {
+	{ "x", 0, "", "0 0 - 7 [] []" },
+	{ "x --list", 0, "", "1 0 - 7 [] []" },
+	{ "x --topic t --list --create", 0, "", "1 1 t 7 [] []" },
+	{ "x --topic=t=u", 0, "", "0 0 t=u 7 [] []" },
+	{ "x --topic= --list", 0, "", "1 0  7 [] []" },
+	{ "x --topic \"\"", 0, "", "0 0  7 [] []" },
+	{ "x --topic a --topic b", 0, "", "0 0 b 7 [] []" },
+	{ "x --topic -", 0, "", "0 0 - 7 [] []" },
+	{ "x --old-topic t", 0, "", "0 0 t 7 [] []" },
+	{ "x --partitions -3", 0, "", "0 0 - -3 [] []" },
+	{ "x --config a=1 --config=b=2", 0, "", "0 0 - 7 [a=1 b=2] []" },
+	{ "x one --list two", 0, "", "1 0 - 7 [] [one two]" },
+	{ "x -o json", 0, "", "0 0 - 7 [] []" },
+	{ "x --partitions many", 64, "leat x: --partitions many: give a whole "
+	    "number\n", NULL },
+	{ "x --partitions 3x", 64, "leat x: --partitions 3x: give a whole "
+	    "number\n", NULL },
+	{ "x --partitions 99999999999999999999", 64, "give a whole number",
+	    NULL },
+	{ "x --lisst", 64, "leat x: --lisst: there is no such flag; did you "
+	    "mean --list?\nleat x --help lists them\n", NULL },
+	{ "x --q", 64, "leat x: --q: there is no such flag\nleat x --help "
+	    "lists them\n", NULL },
+	{ "x --", 64, "there is no such flag", NULL },
+	{ "x --topic", 64, "leat x: --topic wants a value: NAME\n", NULL },
+	{ "x --topic --list", 64, "leat x: --topic wants a value: NAME\n",
+	    NULL },
+	{ "x --topic --list=1", 64, "--topic wants a value", NULL },
+	{ "x --list=false", 64, "leat x: --list takes no value\n", NULL },
+	{ "x -l", 64, "leat x: -l: flags begin with --; leat x --help lists "
+	    "them\n", NULL },
+	{ "x -o yaml", 64, "leat x: --output yaml: give json or text\n",
+	    NULL },
+	{ "x --output jso", 64, "give json or text", NULL },
+	{ "x --output \"\"", 64, "give json or text", NULL },
+};
+
+static void
+add_list(struct sb *out, const struct flag_list *l)
+{
+	size_t i;
+
+	sb_puts(out, " [");
+	for (i = 0; i < l->n; i++)
+		sb_printf(out, "%s%s", i == 0 ? "" : " ", l->v[i]);
+	sb_puts(out, "]");
+}
+
+START_TEST(test_flags)
+{
+	struct given g = { .n = 7 };
+	struct sb out = SB_INIT;
+	struct capture c;
+	char *line = xstrdup(lines[_i].line);
+	int rc;
+
+	capture_begin(&c);
+	rc = parse(&g, line, true);
+	capture_end(&c);
+	ck_assert_int_eq(rc, lines[_i].rc);
+	if (rc == 0)
+		ck_assert_str_eq(c.err, "");
+	ck_assert_msg(strstr(c.err, lines[_i].said) != NULL, "%s", c.err);
+	if (lines[_i].values != NULL) {
+		sb_printf(&out, "%d %d %s %lld", g.list, g.create,
+		    g.topic == NULL ? "-" : g.topic, (long long)g.n);
+		add_list(&out, &g.configs);
+		add_list(&out, &g.rest);
+		ck_assert_str_eq(out.ptr, lines[_i].values);
+		sb_fini(&out);
+	}
+	capture_fini(&c);
+	flag_list_fini(&g.configs);
+	flag_list_fini(&g.rest);
+	free(line);
+}
+END_TEST
+
+START_TEST(test_flags_without_operands)
+{
+	struct given g = { .n = 7 };
+	char line[] = "x topic1";
+	struct capture c;
+	int rc;
+
+	capture_begin(&c);
+	rc = parse(&g, line, false);
+	capture_end(&c);
+	ck_assert_int_eq(rc, CLI_USAGE);
+	ck_assert_ptr_nonnull(strstr(c.err, "topic1: flags begin with --"));
+	capture_fini(&c);
+}
+END_TEST
+
+START_TEST(test_help)
+{
+	struct given g = { .n = 7 };
+	char line[] = "x --help";
+	struct capture c;
+	int rc;
+
+	capture_begin(&c);
+	rc = parse(&g, line, false);
+	capture_end(&c);
+	ck_assert_int_eq(rc, FLAGS_HELP);
+	ck_assert_str_eq(c.err, "");
+	ck_assert_str_eq(c.out, "usage: leat x [--flag value ...]\n\nDoes x.\n"
+	    "\n  --list                           List the topics."
+	    "\n  --create                         Create one."
+	    "\n  --topic NAME                     The topic."
+	    "\n  --partitions N                   How many."
+	    "\n  --config KEY=VALUE               One more."
+	    "\n  --output json|text               Form.\n");
+	capture_fini(&c);
+}
+END_TEST
+
+/* --- properties --- */
+
+START_TEST(test_properties)
+{
+	struct property table[] = {
+		{ "print.key", "false" }, { "key.separator", "\t" },
+		{ "null.marker", NULL }, { NULL, NULL }
+	};
+	const char *good[] = { "print.key=true", "key.separator==",
+	    "print.key=TRUE" };
+	const char *bad[] = { "print.kye=true", "print.key", "=x", "" };
+	struct flag_list l = { good, 3 };
+	struct capture c;
+	size_t i;
+	int rc;
+
+	ck_assert(!property_true(table, "print.key"));
+	ck_assert_ptr_null(property(table, "null.marker"));
+	ck_assert_int_eq(properties_parse(table, &l, "leat x"), 0);
+	ck_assert(property_true(table, "print.key"));
+	ck_assert_str_eq(property(table, "key.separator"), "=");
+	for (i = 0; i < NELEM(bad); i++) {
+		l = (struct flag_list){ &bad[i], 1 };
+		capture_begin(&c);
+		rc = properties_parse(table, &l, "leat x");
+		capture_end(&c);
+		ck_assert_int_eq(rc, CLI_USAGE);
+		ck_assert_ptr_nonnull(strstr(c.err, "print.key key.separator "
+		    "null.marker"));
+		capture_fini(&c);
+	}
+}
+END_TEST
+
+/* --- dump-log --- */
+
+static int
+command(const char *line, struct capture *c)
+{
+	char *copy = xstrdup(line), *argv[32];
+	const struct command *cmd = cli_commands;
+	int argc = words(copy, argv), rc;
+
+	while (strcmp(cmd->name, argv[0]) != 0) {
+		cmd++;
+		ck_assert_ptr_nonnull(cmd->name);
+	}
+	capture_begin(c);
+	rc = cmd->run(argc, argv);
+	capture_end(c);
+	free(copy);
+	return (rc);
+}
+
+static size_t
+put_batch(uint8_t *p, int64_t base, const char *key, const char *value)
+{
+	struct krecord_header h = { SLICE("h"), SLICE("v") };
+	struct kbuilder kb;
+
+	kbuilder_init(&kb, p, 1000, 1700000000000);
+	kb.base_offset = base;
+	kb.leader_epoch = 2;
+	ck_assert(kbuilder_add(&kb, 1700000000000, slice_str(key),
+	    slice_str(value), NULL, 0));
+	ck_assert(kbuilder_add(&kb, 1700000000005, SLICE_NULL, SLICE_NULL, &h,
+	    1));
+	return (kbuilder_finish(&kb));
+}
+
+static int
+dump(const char *flags, const uint8_t *p, size_t n, struct capture *c)
+{
+	char path[64], line[200];
+	int dirfd = unit_dir(path), fd, rc;
+
+	fd = openat(dirfd, "00.log", O_WRONLY | O_CREAT, 0600);
+	ck_assert_int_eq(write(fd, p, n), (ssize_t)n);
+	close(fd);
+	snprintf(line, sizeof line, "dump-log %s --files %s/00.log", flags,
+	    path);
+	rc = command(line, c);
+	unit_dir_remove(dirfd, path);
+	return (rc);
+}
+
+START_TEST(test_dump_good)
+{
+	uint8_t buf[2000];
+	size_t n = put_batch(buf, 40, "k", "value \"1\"");
+	char want[300];
+	struct capture c;
+
+	n += put_batch(buf + n, 42, "k2", "v2");
+	ck_assert_int_eq(dump("", buf, n, &c), CLI_OK);
+	ck_assert_str_eq(c.err, "");
+	ck_assert_ptr_nonnull(strstr(c.out, "Dumping /"));
+	snprintf(want, sizeof want, "position: 0 baseOffset: 40 lastOffset: "
+	    "41 count: 2 baseSequence: -1 producerId: -1 producerEpoch: -1 "
+	    "partitionLeaderEpoch: 2 isControl: false maxTimestamp: "
+	    "1700000000005 size: ");
+	ck_assert_ptr_nonnull(strstr(c.out, want));
+	ck_assert_ptr_nonnull(strstr(c.out, "baseOffset: 42"));
+	ck_assert_ptr_null(strstr(c.out, "isvalid: false"));
+	ck_assert_ptr_null(strstr(c.out, "value"));
+	capture_fini(&c);
+	ck_assert_int_eq(dump("--print-data-log", buf, n, &c), CLI_OK);
+	ck_assert_ptr_nonnull(strstr(c.out, "| offset: 40 CreateTime: "
+	    "1700000000000 key: \"k\" payload: \"value \\\"1\\\"\"\n"
+	    "| offset: 41 CreateTime: 1700000000005 key: null payload: null"));
+	capture_fini(&c);
+	ck_assert_int_eq(dump("--deep-iteration -o json", buf, n, &c), CLI_OK);
+	ck_assert_ptr_nonnull(strstr(c.out, "{\"position\": 0, \"baseOffset\""
+	    ": 40, "));
+	ck_assert_ptr_nonnull(strstr(c.out, "{\"offset\": 42, \"timestamp\": "
+	    "1700000000000, \"key\": \"k2\", \"payload\": \"v2\"}\n"));
+	ck_assert_ptr_null(strstr(c.out, "Dumping"));
+	capture_fini(&c);
+}
+END_TEST
+
+START_TEST(test_dump_zero_tail)
+{
+	uint8_t buf[2000] = { 0 };
+	size_t n = put_batch(buf, 0, "k", "v");
+	char want[100];
+	struct capture c;
+
+	ck_assert_int_eq(dump("", buf, sizeof buf, &c), CLI_OK);
+	snprintf(want, sizeof want, "\n%zu zero bytes behind", sizeof buf - n);
+	ck_assert_ptr_nonnull(strstr(c.out, want));
+	capture_fini(&c);
+	ck_assert_int_eq(dump("", buf + 1000, 1000, &c), CLI_OK);
+	capture_fini(&c);
+	ck_assert_int_eq(dump("", buf, 0, &c), CLI_OK);
+	capture_fini(&c);
+}
+END_TEST
+
+/* Wherever the file is cut, dump-log says so and where. */
+START_TEST(test_dump_cut)
+{
+	uint8_t buf[2000];
+	size_t first = put_batch(buf, 0, "k", "v"), n, cut;
+	char want[100];
+	struct capture c;
+
+	n = first + put_batch(buf + first, 2, "k", "v");
+	for (cut = first + 9; cut < n; cut++) {
+		ck_assert_int_eq(dump("", buf, cut, &c), CLI_FAILED);
+		snprintf(want, sizeof want, "no whole batch at position %zu, "
+		    "%zu bytes before the end", first, cut - first);
+		ck_assert_msg(strstr(c.err, want) != NULL, "%s", c.err);
+		ck_assert_ptr_nonnull(strstr(c.out, "position: 0 "));
+		capture_fini(&c);
+	}
+}
+END_TEST
+
+START_TEST(test_dump_damaged)
+{
+	uint8_t buf[2000];
+	size_t n = put_batch(buf, 0, "k", "v");
+	struct capture c;
+
+	n += put_batch(buf + n, 2, "k", "v");
+	buf[KBATCH_HEADER + 3] ^= 1;		/* in a record: the CRC says */
+	ck_assert_int_eq(dump("--print-data-log", buf, n, &c), CLI_FAILED);
+	ck_assert_ptr_nonnull(strstr(c.out, "isvalid: false"));
+	ck_assert_ptr_nonnull(strstr(c.out, "isvalid: true"));
+	ck_assert_ptr_nonnull(strstr(c.err, "1 batch fails its checksum"));
+	capture_fini(&c);
+	buf[8] = 0x7f;				/* the length */
+	ck_assert_int_eq(dump("", buf, n, &c), CLI_FAILED);
+	ck_assert_ptr_nonnull(strstr(c.err, "no whole batch at position 0"));
+	capture_fini(&c);
+}
+END_TEST
+
+/* --- exit statuses --- */
+
+static const struct {
+	const char	*line;
+	int		 rc;
+	const char	*said;
+} statuses[] = {
+	{ "dump-log", CLI_USAGE, "which file" },
+	{ "dump-log /does/not/exist.log", CLI_FAILED, "/does/not/exist.log: "
+	    "No such file" },
+	{ "dump-log --files /does/not/a.log,/does/not/b.log", CLI_FAILED,
+	    "/does/not/b.log" },
+	{ "dump-log /tmp", CLI_FAILED, "/tmp: " },
+	{ "topics", CLI_USAGE, "give one of --list, --create" },
+	{ "topics --list --create --topic t", CLI_USAGE, "give one of" },
+	{ "topics --create", CLI_USAGE, "which topic" },
+	{ "topics --list --bootstrap-server 127.0.0.1:1", CLI_UNAVAILABLE,
+	    "no broker answers at 127.0.0.1:1" },
+	{ "topics --list --command-config /does/not/exist", CLI_FAILED,
+	    "/does/not/exist" },
+	{ "topics --list --profile nobody", CLI_CONFIG, "[profile nobody]" },
+	{ "topics --list -o xml", CLI_USAGE, "give json or text" },
+	{ "topics --help", CLI_OK, "" },
+	{ "console-producer", CLI_USAGE, "which topic" },
+	{ "console-producer --topic t --property nothing=1", CLI_USAGE,
+	    "parse.key" },
+	{ "console-producer --topic t --producer-property nothing=1",
+	    CLI_CONFIG, "No such configuration property" },
+	{ "console-producer --topic t --producer-property nothing",
+	    CLI_CONFIG, "give key=value" },
+	{ "console-producer --topic t --bootstrap-server 127.0.0.1:1",
+	    CLI_UNAVAILABLE, "no broker answers at 127.0.0.1:1" },
+	{ "console-consumer", CLI_USAGE, "which topic" },
+	{ "console-consumer --topic t --group g --partition 1", CLI_USAGE,
+	    "exclude each other" },
+	{ "console-consumer --topic t --offset 5", CLI_USAGE,
+	    "--offset needs --partition" },
+	{ "console-consumer --topic t --partition 0 --offset x", CLI_USAGE,
+	    "give earliest, latest or a number" },
+	{ "consumer-groups", CLI_USAGE, "give one of" },
+	{ "consumer-groups --describe", CLI_USAGE, "which group" },
+	{ "consumer-groups --delete --all-groups", CLI_USAGE, "which group" },
+};
+
+START_TEST(test_status)
+{
+	struct capture c;
+	int rc;
+
+	setenv("HOME", "/does/not/exist", 1);
+	setenv("XDG_CONFIG_HOME", "/does/not/exist", 1);
+	rc = command(statuses[_i].line, &c);
+	ck_assert_msg(rc == statuses[_i].rc, "%d: %s", rc, c.err);
+	ck_assert_msg(strstr(c.err, statuses[_i].said) != NULL, "%s", c.err);
+	if (rc != CLI_OK)
+		ck_assert_str_eq(c.out, "");
+	capture_fini(&c);
+}
+END_TEST
+
+int
+main(void)
+{
+	static const struct unit_test tests[] = {
+		{ .fn = &test_flags, .rows = NELEM(lines) },
+		{ .fn = &test_flags_without_operands },
+		{ .fn = &test_help },
+		{ .fn = &test_properties },
+		{ .fn = &test_dump_good },
+		{ .fn = &test_dump_zero_tail },
+		{ .fn = &test_dump_cut },
+		{ .fn = &test_dump_damaged },
+		{ .fn = &test_status, .rows = NELEM(statuses) },
+	};
+
+	return (UNIT_MAIN("cli", tests));
+}
