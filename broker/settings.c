@@ -30,6 +30,9 @@ static const char *const timestamp_types[] = {
 #define SOCKET	"The kernel sizes socket buffers itself."
 #define CLEANER	"Compaction is not part of this version; compacted topics " \
 		"keep everything."
+#define TXN	"Transactions are not part of this version."
+#define FORMAT	"Batches have format 2."
+#define PURGATORY "Whoever waits is woken at once; nothing is purged."
 #define FLUSH	"acks=all is always answered after the disk has it, acks=1 " \
 		"never waits."
 
@@ -245,6 +248,63 @@ const struct setting broker_settings[] = {
 	SETTING_NOOP("log.cleaner.dedupe.buffer.size", CLEANER),
 	SETTING_NOOP("log.cleaner.delete.retention.ms", CLEANER),
 	SETTING_NOOP("log.cleaner.min.cleanable.ratio", CLEANER),
+	SETTING_NOOP("transaction.max.timeout.ms", TXN),
+	SETTING_NOOP("transactional.id.expiration.ms", TXN),
+	SETTING_NOOP("transaction.state.log.num.partitions", TXN),
+	SETTING_NOOP("transaction.state.log.segment.bytes", TXN),
+	SETTING_NOOP("transaction.abort.timed.out.transaction.cleanup"
+	    ".interval.ms", TXN),
+	SETTING_NOOP("transaction.remove.expired.transaction.cleanup"
+	    ".interval.ms", TXN),
+	SETTING_NOOP("controlled.shutdown.max.retries", REPLICA),
+	SETTING_NOOP("controlled.shutdown.retry.backoff.ms", REPLICA),
+	SETTING_NOOP("leader.imbalance.check.interval.seconds", REPLICA),
+	SETTING_NOOP("leader.imbalance.per.broker.percentage", REPLICA),
+	SETTING_NOOP("replica.fetch.wait.max.ms", REPLICA),
+	SETTING_NOOP("replica.fetch.min.bytes", REPLICA),
+	SETTING_NOOP("replica.fetch.response.max.bytes", REPLICA),
+	SETTING_NOOP("replica.high.watermark.checkpoint.interval.ms", REPLICA),
+	SETTING_NOOP("replica.socket.timeout.ms", REPLICA),
+	SETTING_NOOP("replica.socket.receive.buffer.bytes", REPLICA),
+	SETTING_NOOP("num.replica.alter.log.dirs.threads", REPLICA),
+	SETTING_NOOP("replica.selector.class", REPLICA),
+	SETTING_NOOP("metadata.log.dir", KRAFT),
+	SETTING_NOOP("broker.heartbeat.interval.ms", KRAFT),
+	SETTING_NOOP("broker.session.timeout.ms", KRAFT),
+	SETTING_NOOP("controller.quorum.election.timeout.ms", KRAFT),
+	SETTING_NOOP("controller.quorum.fetch.timeout.ms", KRAFT),
+	SETTING_NOOP("reserved.broker.max.id", KRAFT),
+	SETTING_NOOP("broker.id.generation.enable", KRAFT),
+	SETTING_NOOP("log.cleaner.backoff.ms", CLEANER),
+	SETTING_NOOP("log.cleaner.io.buffer.size", CLEANER),
+	SETTING_NOOP("log.cleaner.io.buffer.load.factor", CLEANER),
+	SETTING_NOOP("log.cleaner.io.max.bytes.per.second", CLEANER),
+	SETTING_NOOP("log.cleaner.min.compaction.lag.ms", CLEANER),
+	SETTING_NOOP("log.cleaner.max.compaction.lag.ms", CLEANER),
+	SETTING_NOOP("log.flush.start.offset.checkpoint.interval.ms",
+	    "The checkpoint is renewed every second."),
+	SETTING_NOOP("log.roll.jitter.ms", "Files are rolled without jitter."),
+	SETTING_NOOP("log.roll.jitter.hours",
+	    "Files are rolled without jitter."),
+	SETTING_NOOP("log.message.format.version", FORMAT),
+	SETTING_NOOP("log.message.downconversion.enable", FORMAT),
+	SETTING_NOOP("log.message.timestamp.difference.max.ms",
+	    "log.message.timestamp.before.max.ms and after.max.ms are looked "
+	    "at."),
+	SETTING_NOOP("offsets.topic.compression.codec",
+	    "Offsets are not compressed."),
+	SETTING_NOOP("offsets.load.buffer.size",
+	    "Offsets are read in steps of their own."),
+	SETTING_NOOP("offsets.commit.timeout.ms",
+	    "A commit is answered when the disk has it."),
+	SETTING_NOOP("offsets.commit.required.acks",
+	    "A commit is answered when the disk has it."),
+	SETTING_NOOP("fetch.purgatory.purge.interval.requests", PURGATORY),
+	SETTING_NOOP("producer.purgatory.purge.interval.requests", PURGATORY),
+	SETTING_NOOP("delete.records.purgatory.purge.interval.requests",
+	    PURGATORY),
+	SETTING_NOOP("group.coordinator.rebalance.protocols",
+	    "Groups have the classic protocol."),
 	SETTING_END
 };
 const size_t broker_settings_size = sizeof (struct broker_config);
