@@ -69,6 +69,7 @@ struct tail_dir {
 	TAILQ_HEAD(, tail_dir)	 children;
 	TAILQ_ENTRY(tail_dir)	 sibling;
 	uint64_t		 dev, ino;
+	int64_t			 listed_ms;	/* wall clock */
 	bool			 base;		/* of a group: waited for */
 	bool			 warned, warned_link;
 };

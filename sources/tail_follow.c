@@ -30,6 +30,7 @@
 #include "base/murmur2.h"
 
 #define SEARCHES	2
+#define CLOCK_SLACK_MS	2000	/* of wall clock against birth times */
 
 /* A name that matched, until the round is over. */
 struct tail_found {
@@ -288,7 +289,8 @@ generation_before(struct tail_stream *s, const struct tail_id *id)
 /*
  * The stream of which this is a generation that was made and renamed between
  * two looks: younger than one that we know and that has been renamed.  While
- * that one still has the stream's name, this is what a copytruncate made.
+ * that one still has the stream's name, this is what a copytruncate made; and
+ * what was there at an earlier look and not taken is not taken later.
  */
 static struct tail_stream *
 missed_generation(struct tail *t, const struct tail_dir *d, const char *name,
@@ -297,9 +299,11 @@ missed_generation(struct tail *t, const struct tail_dir *d, const char *name,
 	char *origin = xmalloc(strlen(name) + 1), *path;
 	struct tail_stream *s, *found = NULL;
 	struct tail_file *last;
+	bool old = id->birth == 0 || (!t->starting &&
+	    id->birth / 1000000 < d->listed_ms - CLOCK_SLACK_MS);
 	size_t it = 0, i;
 
-	while (id->birth != 0 && found == NULL &&
+	while (!old && found == NULL &&
 	    tail_name_origin(name, &it, origin)) {
 		path = join(d->path, origin);
 		for (i = 0; i < t->ngroups && found == NULL; i++) {

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -271,6 +272,7 @@ look_for_missing(struct tail_dir *d)
 static void
 dir_list(struct tail_dir *d)
 {
+	int64_t now = clock_wall_ms();
 	struct tail *t = d->tail;
 	struct dirent *e;
 	DIR *dir;
@@ -293,6 +295,7 @@ dir_list(struct tail_dir *d)
 	if (dir != NULL)
 		closedir(dir);
 	look_for_missing(d);
+	d->listed_ms = now;
 }
 
 /* The path leads to another directory now, or to none. */
