@@ -585,6 +585,30 @@ rig_truncate(struct rig *r, const char *name, off_t size)
 	ck_assert_int_eq(truncate(rig_path(r, name), size), 0);
 }
 
+static struct statx_timestamp
+birth_now(struct rig *r)
+{
+	struct statx st;
+	int fd;
+
+	fd = openat(r->dirfd, "tick", O_WRONLY | O_CREAT | O_EXCL, 0644);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st), 0);
+	close(fd);
+	unlinkat(r->dirfd, "tick", 0);
+	return (st.stx_btime);
+}
+
+void
+rig_next_tick(struct rig *r)
+{
+	struct statx_timestamp first = birth_now(r), now;
+
+	do
+		now = birth_now(r);
+	while (now.tv_sec == first.tv_sec && now.tv_nsec == first.tv_nsec);
+}
+
 void
 rig_expect(struct rig *r, ...)
 {

@@ -111,6 +111,10 @@ void	 rig_delete(struct rig *, const char *name);
 void	 rig_truncate(struct rig *, const char *name, off_t size);
 const char *rig_path(struct rig *, const char *name);	/* static */
 
+/* Until files that are made now are younger than those made before: birth
+ * times have the resolution of the kernel's tick. */
+void	 rig_next_tick(struct rig *);
+
 /* The lines that came through are exactly these, NULL-ended. */
 void	 rig_expect(struct rig *, ...) __attribute__((sentinel));
 

@@ -54,26 +54,6 @@ wait_not_followed(const char *end)
 	rig_run(&r, not_followed, (void *)(uintptr_t)end);
 }
 
-/* Until files that are made now are younger than those before: birth times
- * have the resolution of the kernel's tick. */
-static void
-next_tick(void)
-{
-	struct statx st, first;
-
-	rig_write(&r, "../tick", "");
-	ck_assert_int_eq(statx(AT_FDCWD, rig_path(&r, "../tick"), 0,
-	    STATX_BTIME, &first), 0);
-	do {
-		rig_delete(&r, "../tick");
-		rig_write(&r, "../tick", "");
-		ck_assert_int_eq(statx(AT_FDCWD, rig_path(&r, "../tick"), 0,
-		    STATX_BTIME, &st), 0);
-	} while (st.stx_btime.tv_sec == first.stx_btime.tv_sec &&
-	    st.stx_btime.tv_nsec == first.stx_btime.tv_nsec);
-	rig_delete(&r, "../tick");
-}
-
 /* --- renames --- */
 
 /* The pain of Flume: a rename whose new name matches too. */
@@ -129,7 +109,7 @@ START_TEST(test_rename_chain)
 		}
 		rig_rename(&r, "a.log", "a.log.1");
 		snprintf(text, sizeof text, "%d\n", i);
-		next_tick();
+		rig_next_tick(&r);
 		rig_write(&r, "a.log", text);
 	}
 	rig_sync(&r);
@@ -199,11 +179,11 @@ START_TEST(test_rename_stopped_twice)
 	rig_stop(&r);
 	rig_write(&r, "a.log", "2\n");
 	rig_rename(&r, "a.log", "a.log.1");
-	next_tick();
+	rig_next_tick(&r);
 	rig_write(&r, "a.log", "3\n");
 	rig_rename(&r, "a.log.1", "a.log.2");
 	rig_rename(&r, "a.log", "a.log.1");
-	next_tick();
+	rig_next_tick(&r);
 	rig_write(&r, "a.log", "4\n");
 	/* Compressed ones are no generations. */
 	rig_write(&r, "b.log.1.gz", "no\n");
@@ -220,10 +200,10 @@ START_TEST(test_rename_dates)
 	read_all("a\\.log", "a.log", "1\n", 1);
 	rig_stop(&r);
 	rig_rename(&r, "a.log", "a-2026-11-20.log");
-	next_tick();
+	rig_next_tick(&r);
 	rig_write(&r, "a.log", "2\n");
 	rig_rename(&r, "a.log", "a-2026-11-21.log");
-	next_tick();
+	rig_next_tick(&r);
 	rig_write(&r, "a.log", "3\n");
 	rig_start(&r);
 	rig_sync(&r);
