@@ -3,8 +3,8 @@
  * sources, waits for signals on the main loop, stops them in reverse.
  *
  * A reload reads and checks the new configuration whole before it touches the
- * running one: an invalid file changes nothing and says why.  When nothing
- * that matters changed, nothing restarts.
+ * running one: an invalid file changes nothing and says why; of a valid one
+ * only what changed restarts (graph_reload.c).
  */
 #include "agent/agent.h"
 
@@ -33,6 +33,7 @@
 /* One configuration with everything made from it. */
 struct setup {
 	struct agent_config	*cfg;
+	bool			 given;		/* to the graph */
 	void			*broker_settings;
 	struct monitor_settings	 monitor;
 	struct graph		*graph;
@@ -43,14 +44,14 @@ struct agent {
 	struct options		 opt;
 	struct setup		 now;
 	struct plugin_env	 env;
-	char			*data_dir, *socket;
+	char			*data_dir, *socket, *name;
 	int			 dirfd, lockfd;
 	struct loop		*main;
 	struct loop		*loop;		/* of the sources */
 	struct thread		 thread;
 	struct signals		 signals;
 	struct monitor		*monitor;
-	bool			 ready;
+	bool			 ready, stopping;
 };
 
 /* --- a configuration --- */
@@ -59,9 +60,10 @@ static void
 setup_fini(struct setup *s)
 {
 	graph_free(s->graph);
+	if (!s->given)
+		agent_config_free(s->cfg);
 	agent_broker_settings_free(s->broker_settings);
 	settings_fini(monitor_settings, &s->monitor);
-	agent_config_free(s->cfg);
 	memset(s, 0, sizeof *s);
 }
 
@@ -93,6 +95,14 @@ setup_load(struct setup *s, const struct options *o, struct conf_problems *p)
 	s->broker_settings = agent_broker_settings(s->cfg, p);
 	fill_monitor(s, o, p);
 	return (0);
+}
+
+/* The instances; the configuration is theirs from here on. */
+static void
+setup_build(struct setup *s, struct agent *a, struct conf_problems *p)
+{
+	s->given = true;
+	s->graph = graph_new(s->cfg, &a->env, &a->loop, 1, p);
 }
 
 /* --- what the monitor asks --- */
@@ -135,7 +145,8 @@ agent_ready(void *ctx)
 {
 	struct agent *a = ctx;
 
-	return (a->ready ? NULL : "starting");
+	return (a->ready ? NULL : a->stopping ? "stopping" : "starting, or "
+	    "a component did not start: see the log");
 }
 
 static const struct monitor_ops monitor_ops = {
@@ -161,7 +172,7 @@ open_data_dir(struct agent *a, struct err *e)
 		goto err0;
 	if (fs_stamp(&fs_real, a->dirfd, "agent", FORMAT_VERSION, e) == -1)
 		goto err1;
-	a->env.agent = a->now.cfg->name;
+	a->env.agent = a->name = xstrdup(a->now.cfg->name);
 	a->env.data_dir = a->data_dir;
 	a->env.fs = &fs_real;
 	return (0);
@@ -179,6 +190,7 @@ close_data_dir(struct agent *a)
 	close(a->dirfd);
 	free(a->data_dir);
 	free(a->socket);
+	free(a->name);
 }
 
 static void
@@ -251,19 +263,6 @@ stop_loops(struct agent *a)
 
 /* --- reload --- */
 
-static bool
-same_tree(const struct conf *a, const struct conf *b)
-{
-	for (; a != NULL && b != NULL; a = a->next, b = b->next) {
-		if (strcmp(a->name, b->name) != 0 ||
-		    (a->value == NULL) != (b->value == NULL) ||
-		    (a->value != NULL && strcmp(a->value, b->value) != 0) ||
-		    !same_tree(a->children, b->children))
-			return (false);
-	}
-	return (a == b);
-}
-
 static const struct conf *
 section(const struct setup *s, const char *name)
 {
@@ -275,34 +274,18 @@ section(const struct setup *s, const char *name)
 static bool
 same_section(const struct setup *a, const struct setup *b, const char *name)
 {
-	return (same_tree(section(a, name), section(b, name)));
+	return (conf_same(section(a, name), section(b, name)));
 }
 
-/* Replaces the running components by the new ones. */
+/* The running graph becomes the new one; broker and monitor stay. */
 static void
 switch_to(struct agent *a, struct setup *next)
 {
-	struct err e = ERR_INIT;
-
-	a->ready = false;
-	graph_stop(a->now.graph, DRAIN_RELOAD_MS);
-	if (graph_start(next->graph, &e) == -1) {
-		log_error(NULL, "reload: %s: going on with the old "
-		    "configuration", e.msg);
-		setup_fini(next);
-		e = (struct err)ERR_INIT;
-		if (graph_start(a->now.graph, &e) == -1)
-			log_error(NULL, "reload: the old configuration does "
-			    "not start any more either: %s: mend it and send "
-			    "SIGHUP", e.msg);
-		a->ready = e.code == ERR_NONE;
-		return;
-	}
-	setup_fini(&a->now);
-	a->now = *next;
-	a->env.agent = a->now.cfg->name;
-	a->ready = true;
-	log_info(NULL, "reloaded");
+	a->ready = graph_reload(&a->now.graph, next->graph,
+	    DRAIN_RELOAD_MS) == 0;
+	a->now.cfg = next->cfg;
+	next->graph = NULL;
+	setup_fini(next);
 }
 
 static void
@@ -312,11 +295,11 @@ reload(struct agent *a)
 	struct setup next = { 0 };
 
 	if (setup_load(&next, &a->opt, &p) == 0)
-		next.graph = graph_new(next.cfg, &a->env, &a->loop, 1, &p);
+		setup_build(&next, a, &p);
 	conf_problems_print(&p, STDERR_FILENO);
 	if (p.errors > 0) {
-		log_error(NULL, "reload: %zu errors: going on with the old "
-		    "configuration", p.errors);
+		log_error(NULL, "reload: %zu error%s: going on with the old "
+		    "configuration", p.errors, p.errors == 1 ? "" : "s");
 		goto out;
 	}
 	if (!same_section(&a->now, &next, "broker") ||
@@ -325,12 +308,6 @@ reload(struct agent *a)
 		log_warn(NULL, "reload: changes below %s.broker, .monitor "
 		    "and .data take effect at the next start",
 		    a->now.cfg->name);
-	if (same_section(&a->now, &next, "sources") &&
-	    same_section(&a->now, &next, "channels") &&
-	    same_section(&a->now, &next, "sinks")) {
-		log_info(NULL, "reload: no component changed");
-		goto out;
-	}
 	if (agent_wants_broker(next.cfg) && a->env.broker == NULL) {
 		log_error(NULL, "reload: a sink now needs the built-in "
 		    "broker, which starts with the agent only: restart it");
@@ -356,12 +333,13 @@ on_signal(struct signals *s, int sig)
 		reload(a);
 		return;
 	}
-	if (!a->ready) {	/* a second one: do not wait for sinks */
+	if (a->stopping) {	/* a second one: do not wait for sinks */
 		log_warn(NULL, "stopping at once");
 		_exit(EXIT_FAILURE);
 	}
 	log_info(NULL, "%s: stopping", sig == SIGINT ? "SIGINT" : "SIGTERM");
 	a->ready = false;
+	a->stopping = true;
 	loop_stop(a->main);
 }
 
@@ -427,7 +405,7 @@ prepare(struct agent *a)
 		rc = EX_OSERR;
 		goto out;
 	}
-	a->now.graph = graph_new(a->now.cfg, &a->env, &a->loop, 1, &p);
+	setup_build(&a->now, a, &p);
 	if (p.errors > 0) {
 		stop_loops(a);
 		rc = EX_CONFIG;

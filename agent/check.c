@@ -32,16 +32,18 @@ check_monitor(struct agent_config *cfg, struct conf_problems *p)
 	settings_fini(monitor_settings, &m);
 }
 
-static void
+/* cfg becomes the graph's; NULL when there were errors. */
+static struct graph *
 check_components(struct agent_config *cfg, struct conf_problems *p)
 {
-	struct plugin_env env = {
-		.agent = cfg->name, .data_dir = "/nonexistent", .fs = &fs_real
+	static struct plugin_env env = {
+		.data_dir = "/nonexistent", .fs = &fs_real
 	};
 
+	env.agent = cfg->name;
 	agent_broker_settings_free(agent_broker_settings(cfg, p));
 	check_monitor(cfg, p);
-	graph_free(graph_new(cfg, &env, NULL, 0, p));
+	return (graph_new(cfg, &env, NULL, 0, p));
 }
 
 static void
@@ -66,6 +68,7 @@ check_command(int argc, char **argv)
 {
 	struct conf_problems p = { 0 };
 	struct agent_config *cfg;
+	struct graph *g = NULL;
 	struct options o;
 	int i, rc;
 
@@ -84,11 +87,11 @@ check_command(int argc, char **argv)
 	cfg = agent_config_load(o.files, o.nfiles, o.name,
 	    o.lenient ? AGENT_CONFIG_LENIENT : 0, &p);
 	if (cfg != NULL)
-		check_components(cfg, &p);
+		g = check_components(cfg, &p);
 	conf_problems_print(&p, STDERR_FILENO);
 	summary(cfg, &p);
 	rc = p.errors > 0 || cfg == NULL ? EX_CONFIG : 0;
-	agent_config_free(cfg);
+	graph_free(g);
 	conf_problems_fini(&p);
 out:
 	options_fini(&o);

@@ -3,63 +3,34 @@
  * source, channel, sink or interceptor.  The host side of the channel contract
  * (room, delivered) is here, because it is the graph that knows which routes
  * end in a channel.
+ *
+ * Nodes are allocated one by one and do not move: threads that commit in a
+ * channel hold on to its node while a reload moves it to another graph.
  */
 #include "agent/graph.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "agent/route.h"
-#include "agent/runner.h"
-#include "base/check.h"
+#include "agent/graph_priv.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "base/thread.h"
-#include "plugin/sink.h"
 
-struct source_node {
-	struct source			*source;
-	const struct source_config	*cfg;
-	struct route			*route;
-	bool				 started;
-	struct completion		 stopped;
-	struct graph			*graph;
-};
+static struct config_ref *
+config_hold(struct config_ref *r)
+{
+	r->refs++;
+	return (r);
+}
 
-struct channel_node {
-	struct channel			*channel;
-	const struct channel_config	*cfg;
-	struct route			**routes;	/* that end here */
-	size_t				 nroutes;
-	bool				 open;
-};
-
-struct sink_node {
-	struct sink			*sink;
-	const struct sink_config	*cfg;
-	struct runner			*runner;
-	bool				 started;
-};
-
-struct graph {
-	/* owner: the main thread */
-	const struct agent_config	*cfg;
-	const struct plugin_env		*env;
-	struct loop *const		*loops;
-	size_t				 nloops;
-	struct source_node		*sources;
-	struct channel_node		*channels;
-	struct sink_node		*sinks;
-	struct metric_object		*objects;
-	size_t				 nobjects;
-	/* sources still stopping; under the mutex */
-	struct mutex			 mutex;
-	struct cond			 cond;
-	size_t				 stopping;
-};
+static void
+config_release(struct config_ref *r)
+{
+	if (--r->refs > 0)
+		return;
+	agent_config_free(r->cfg);
+	free(r);
+}
 
 /* --- the host side of channels --- */
 
@@ -69,8 +40,10 @@ channel_room(struct channel *ch)
 	struct channel_node *n = ch->host_data;
 	size_t i;
 
+	mutex_lock(&n->mutex);
 	for (i = 0; i < n->nroutes; i++)
 		route_room(n->routes[i]);
+	mutex_unlock(&n->mutex);
 }
 
 static void
@@ -80,15 +53,39 @@ channel_delivered(struct channel *ch, const char *source,
 	struct channel_node *n = ch->host_data;
 	size_t i;
 
+	mutex_lock(&n->mutex);
 	for (i = 0; i < n->nroutes; i++)
 		if (route_source_is(n->routes[i], source))
 			route_delivered(n->routes[i], ch, c);
+	mutex_unlock(&n->mutex);
 }
 
 static const struct channel_host channel_host = {
 	.room = channel_room,
 	.delivered = channel_delivered
 };
+
+static void
+join(struct channel_node *n, struct route *r)
+{
+	mutex_lock(&n->mutex);
+	n->routes = xreallocarray(n->routes, n->nroutes + 1,
+	    sizeof *n->routes);
+	n->routes[n->nroutes++] = r;
+	mutex_unlock(&n->mutex);
+}
+
+static void
+part(struct channel_node *n, const struct route *r)
+{
+	size_t i;
+
+	mutex_lock(&n->mutex);
+	for (i = 0; i < n->nroutes; i++)
+		if (n->routes[i] == r)
+			n->routes[i--] = n->routes[--n->nroutes];
+	mutex_unlock(&n->mutex);
+}
 
 /* --- instances --- */
 
@@ -115,42 +112,47 @@ instance(const struct component_config *c, struct conf_problems *p)
 			    e_.msg);					\
 	} while (0)
 
-static void
-build_channel(struct graph *g, size_t i, struct conf_problems *p)
+static struct channel_node *
+channel_node_new(struct graph *g, const struct channel_config *cfg,
+    struct conf_problems *p)
 {
-	const struct component_config *c = &g->cfg->channels[i].c;
-	struct channel_node *n = &g->channels[i];
+	struct channel_node *n = xcalloc(1, sizeof *n);
 	size_t before = p->errors;
 
-	n->cfg = &g->cfg->channels[i];
-	n->channel = instance(c, p);
-	n->channel->ops = (const struct channel_ops *)c->plugin;
-	n->channel->name = c->name;
-	n->channel->who = c->who;
+	n->cfg = cfg;
+	n->ref = config_hold(g->ref);
+	mutex_init(&n->mutex);
+	n->channel = instance(&cfg->c, p);
+	n->channel->ops = (const struct channel_ops *)cfg->c.plugin;
+	n->channel->name = cfg->c.name;
+	n->channel->who = cfg->c.who;
 	n->channel->env = g->env;
 	n->channel->host = &channel_host;
 	n->channel->host_data = n;
-	CHECK_COMPONENT(n->channel, c, before, p);
+	CHECK_COMPONENT(n->channel, &cfg->c, before, p);
+	return (n);
 }
 
-static void
-build_sink(struct graph *g, size_t i, struct conf_problems *p)
+static struct sink_node *
+sink_node_new(struct graph *g, const struct sink_config *cfg,
+    struct conf_problems *p)
 {
-	const struct component_config *c = &g->cfg->sinks[i].c;
-	struct sink_node *n = &g->sinks[i];
+	struct sink_node *n = xcalloc(1, sizeof *n);
 	size_t before = p->errors;
 
-	n->cfg = &g->cfg->sinks[i];
-	n->sink = instance(c, p);
-	n->sink->ops = (const struct sink_ops *)c->plugin;
-	n->sink->name = c->name;
-	n->sink->who = c->who;
+	n->cfg = cfg;
+	n->ref = config_hold(g->ref);
+	n->sink = instance(&cfg->c, p);
+	n->sink->ops = (const struct sink_ops *)cfg->c.plugin;
+	n->sink->name = cfg->c.name;
+	n->sink->who = cfg->c.who;
 	n->sink->env = g->env;
-	CHECK_COMPONENT(n->sink, c, before, p);
+	CHECK_COMPONENT(n->sink, &cfg->c, before, p);
+	return (n);
 }
 
 static struct interceptor *
-build_interceptor(struct graph *g, const struct component_config *c,
+interceptor_new(struct graph *g, const struct component_config *c,
     struct conf_problems *p)
 {
 	struct interceptor *x;
@@ -165,39 +167,16 @@ build_interceptor(struct graph *g, const struct component_config *c,
 	return (x);
 }
 
-/* Joins a source with its channels. */
-static void
-build_route(struct graph *g, struct source_node *n,
-    struct interceptor **interceptors)
+static struct source_node *
+source_node_new(struct graph *g, const struct source_config *cfg, size_t i,
+    struct conf_problems *p)
 {
-	struct channel **channels;
-	struct channel_node *cn;
-	size_t i;
-
-	channels = xcalloc(n->cfg->nchannels, sizeof *channels);
-	for (i = 0; i < n->cfg->nchannels; i++)
-		channels[i] = g->channels[n->cfg->channels[i]].channel;
-	n->route = route_new(n->source, n->cfg, channels, interceptors,
-	    n->cfg->ninterceptors);
-	free(channels);
-	for (i = 0; i < n->cfg->nchannels; i++) {
-		cn = &g->channels[n->cfg->channels[i]];
-		cn->routes = xreallocarray(cn->routes, cn->nroutes + 1,
-		    sizeof *cn->routes);
-		cn->routes[cn->nroutes++] = n->route;
-	}
-}
-
-static void
-build_source(struct graph *g, size_t i, struct conf_problems *p)
-{
-	const struct source_config *cfg = &g->cfg->sources[i];
-	struct source_node *n = &g->sources[i];
-	struct interceptor **interceptors;
+	struct source_node *n = xcalloc(1, sizeof *n);
 	size_t j, before = p->errors;
 
 	n->graph = g;
 	n->cfg = cfg;
+	n->ref = config_hold(g->ref);
 	n->source = instance(&cfg->c, p);
 	n->source->ops = (const struct source_ops *)cfg->c.plugin;
 	n->source->name = cfg->c.name;
@@ -205,101 +184,75 @@ build_source(struct graph *g, size_t i, struct conf_problems *p)
 	n->source->env = g->env;
 	n->source->loop = g->loops == NULL ? NULL : g->loops[i % g->nloops];
 	CHECK_COMPONENT(n->source, &cfg->c, before, p);
-	interceptors = xcalloc(cfg->ninterceptors + 1, sizeof *interceptors);
+	n->interceptors = xcalloc(cfg->ninterceptors + 1,
+	    sizeof *n->interceptors);
 	for (j = 0; j < cfg->ninterceptors; j++)
-		interceptors[j] = build_interceptor(g,
-		    &cfg->interceptors[j], p);
-	build_route(g, n, interceptors);
+		n->interceptors[j] = interceptor_new(g, &cfg->interceptors[j],
+		    p);
+	return (n);
 }
 
-/* --- metrics --- */
-
-#define COMMON(kind, field, text)					\
-	METRIC_COUNTER(struct kind, common.field, #field "_total", text)
-
-static const struct metric source_common[] = {
-	COMMON(source, received_records, "Records read or received."),
-	COMMON(source, received_bytes,
-	    "Bytes of their bodies and headers."),
-	COMMON(source, batches, "Batches they came in."),
-	COMMON(source, accepted_records, "Records the channels took."),
-	COMMON(source, filtered_records,
-	    "Records dropped by an interceptor."),
-	COMMON(source, pauses,
-	    "Times the source had to wait for room in a channel."),
-	METRIC_END
-};
-static const struct metric channel_common[] = {
-	COMMON(channel, put_records, "Records put."),
-	COMMON(channel, put_bytes, "Bytes of their bodies and headers."),
-	COMMON(channel, taken_records, "Records leased to sinks."),
-	COMMON(channel, committed_records, "Records committed by sinks."),
-	COMMON(channel, rolled_back_records, "Records rolled back by sinks."),
-	COMMON(channel, full, "Times there was no room."),
-	METRIC_END
-};
-static const struct metric sink_common[] = {
-	COMMON(sink, delivered_records, "Records delivered and committed."),
-	COMMON(sink, delivered_bytes, "Bytes of their bodies and headers."),
-	COMMON(sink, leases, "Leases they came in."),
-	COMMON(sink, failures, "Deliveries that failed and were tried again."),
-	METRIC_END
-};
-
 static void
-add_objects(struct graph *g, const struct component_config *c, const void *obj,
-    const struct metric *common)
+free_source(void *arg)
 {
-	static const char *const prefixes[] = {
-		"leat_source_", "leat_channel_", "leat_sink_"
-	};
-	struct metric_object o = { .obj = obj, .prefix = prefixes[c->kind] };
+	struct source *s = arg;
 
-	g->objects = xreallocarray(g->objects, g->nobjects + 2,
-	    sizeof *g->objects);
-	o.labels = xasprintf("agent=\"%s\",%s=\"%s\"", g->cfg->name,
-	    component_kind_names[c->kind], c->name);
-	o.table = common;
-	g->objects[g->nobjects++] = o;
-	if (c->plugin->metrics == NULL)
-		return;
-	o.table = c->plugin->metrics;
-	o.labels = xstrdup(o.labels);
-	g->objects[g->nobjects++] = o;
+	s->ops->free(s);
 }
 
-static void
-build_objects(struct graph *g)
+void
+source_node_free(struct source_node *n)
 {
 	size_t i;
 
-	for (i = 0; i < g->cfg->nsources; i++)
-		add_objects(g, &g->cfg->sources[i].c, g->sources[i].source,
-		    source_common);
-	for (i = 0; i < g->cfg->nchannels; i++)
-		add_objects(g, &g->cfg->channels[i].c, g->channels[i].channel,
-		    channel_common);
-	for (i = 0; i < g->cfg->nsinks; i++)
-		add_objects(g, &g->cfg->sinks[i].c, g->sinks[i].sink,
-		    sink_common);
+	if (n == NULL)
+		return;
+	if (n->source->loop == NULL)
+		free_source(n->source);
+	else
+		loop_call(n->source->loop, free_source, n->source);
+	for (i = 0; n->interceptors != NULL && i < n->cfg->ninterceptors; i++)
+		n->interceptors[i]->ops->free(n->interceptors[i]);
+	free(n->interceptors);
+	route_free(n->route);
+	config_release(n->ref);
+	free(n);
 }
 
-size_t
-graph_metrics(struct graph *g, const struct metric_object **v)
+void
+channel_node_free(struct channel_node *n)
 {
-	*v = g->objects;
-	return (g->nobjects);
+	if (n == NULL)
+		return;
+	n->channel->ops->free(n->channel);
+	mutex_fini(&n->mutex);
+	free(n->routes);
+	config_release(n->ref);
+	free(n);
+}
+
+void
+sink_node_free(struct sink_node *n)
+{
+	if (n == NULL)
+		return;
+	n->sink->ops->free(n->sink);
+	config_release(n->ref);
+	free(n);
 }
 
 /* --- new, free --- */
 
 struct graph *
-graph_new(const struct agent_config *cfg, const struct plugin_env *env,
+graph_new(struct agent_config *cfg, const struct plugin_env *env,
     struct loop *const *loops, size_t nloops, struct conf_problems *p)
 {
 	struct graph *g = xcalloc(1, sizeof *g);
 	size_t i, before = p->errors;
 
+	g->ref = xcalloc(1, sizeof *g->ref);
+	g->ref->cfg = cfg;
+	g->ref->refs = 1;
 	g->cfg = cfg;
 	g->env = env;
 	g->loops = loops;
@@ -310,25 +263,17 @@ graph_new(const struct agent_config *cfg, const struct plugin_env *env,
 	g->channels = xcalloc(cfg->nchannels + 1, sizeof *g->channels);
 	g->sinks = xcalloc(cfg->nsinks + 1, sizeof *g->sinks);
 	for (i = 0; i < cfg->nchannels; i++)
-		build_channel(g, i, p);
+		g->channels[i] = channel_node_new(g, &cfg->channels[i], p);
 	for (i = 0; i < cfg->nsinks; i++)
-		build_sink(g, i, p);
+		g->sinks[i] = sink_node_new(g, &cfg->sinks[i], p);
 	for (i = 0; i < cfg->nsources; i++)
-		build_source(g, i, p);
-	build_objects(g);
+		g->sources[i] = source_node_new(g, &cfg->sources[i], i, p);
+	graph_build_objects(g);
 	if (p->errors > before) {
 		graph_free(g);
 		return (NULL);
 	}
 	return (g);
-}
-
-static void
-free_source(void *arg)
-{
-	struct source_node *n = arg;
-
-	n->source->ops->free(n->source);
 }
 
 void
@@ -338,32 +283,55 @@ graph_free(struct graph *g)
 
 	if (g == NULL)
 		return;
-	for (i = 0; i < g->cfg->nsources; i++) {
-		if (g->sources[i].source->loop == NULL)
-			free_source(&g->sources[i]);
-		else
-			loop_call(g->sources[i].source->loop, free_source,
-			    &g->sources[i]);
-		route_free(g->sources[i].route);
-	}
+	graph_free_objects(g);
+	for (i = 0; i < g->cfg->nsources; i++)
+		source_node_free(g->sources[i]);
 	for (i = 0; i < g->cfg->nsinks; i++)
-		g->sinks[i].sink->ops->free(g->sinks[i].sink);
-	for (i = 0; i < g->cfg->nchannels; i++) {
-		g->channels[i].channel->ops->free(g->channels[i].channel);
-		free(g->channels[i].routes);
-	}
-	for (i = 0; i < g->nobjects; i++)
-		free((char *)g->objects[i].labels);
-	free(g->objects);
+		sink_node_free(g->sinks[i]);
+	for (i = 0; i < g->cfg->nchannels; i++)
+		channel_node_free(g->channels[i]);
 	free(g->sources);
 	free(g->channels);
 	free(g->sinks);
 	mutex_fini(&g->mutex);
 	cond_fini(&g->cond);
+	config_release(g->ref);
 	free(g);
 }
 
 /* --- start --- */
+
+int
+channel_node_open(struct channel_node *n, struct err *e)
+{
+	if (n->open)
+		return (0);
+	if (n->channel->ops->open(n->channel, e) == -1)
+		return (err_ctx(e, "%s", n->channel->who));
+	n->open = true;
+	return (0);
+}
+
+int
+sink_node_start(struct graph *g, struct sink_node *n, struct err *e)
+{
+	struct channel_node *ch = g->channels[n->cfg->channel];
+
+	if (n->started)
+		return (0);
+	if (!ch->open)
+		return (err_set(e, ERR_CLOSED, "%s: its channel %s is not "
+		    "open", n->sink->who, ch->channel->name));
+	if (n->sink->ops->start != NULL &&
+	    n->sink->ops->start(n->sink, e) == -1)
+		return (err_ctx(e, "%s", n->sink->who));
+	n->started = true;
+	if (runner_start(&n->runner, n->sink, ch->channel, e) == -1) {
+		sink_node_stop(n);
+		return (err_ctx(e, "%s", n->sink->who));
+	}
+	return (0);
+}
 
 struct start_call {
 	struct source_node	*node;
@@ -391,11 +359,43 @@ start_source_on_loop(void *arg)
 	cursor_set_free(from);
 }
 
+/* Joins a source with its channels; all of them must be open. */
 static int
-start_source(struct source_node *n, struct err *e)
+make_route(struct graph *g, struct source_node *n, struct err *e)
+{
+	struct channel **channels;
+	struct channel_node *ch;
+	size_t i;
+
+	channels = xcalloc(n->cfg->nchannels, sizeof *channels);
+	for (i = 0; i < n->cfg->nchannels; i++) {
+		ch = g->channels[n->cfg->channels[i]];
+		channels[i] = ch->channel;
+		if (ch->open)
+			continue;
+		free(channels);
+		return (err_set(e, ERR_CLOSED, "its channel %s is not open",
+		    ch->channel->name));
+	}
+	n->route = route_new(n->source, n->cfg, channels, n->interceptors,
+	    n->cfg->ninterceptors);
+	n->interceptors = NULL;
+	free(channels);
+	for (i = 0; i < n->cfg->nchannels; i++)
+		join(g->channels[n->cfg->channels[i]], n->route);
+	return (0);
+}
+
+int
+source_node_start(struct graph *g, struct source_node *n, struct err *e)
 {
 	struct start_call call = { n, e, 0 };
 
+	if (n->started)
+		return (0);
+	n->graph = g;
+	if (n->route == NULL && make_route(g, n, e) == -1)
+		return (err_ctx(e, "%s", n->source->who));
 	loop_call(n->source->loop, start_source_on_loop, &call);
 	if (call.rc == -1)
 		return (err_ctx(e, "%s", n->source->who));
@@ -403,39 +403,19 @@ start_source(struct source_node *n, struct err *e)
 	return (0);
 }
 
-static int
-start_sink(struct graph *g, struct sink_node *n, struct err *e)
-{
-	struct channel *ch = g->channels[n->cfg->channel].channel;
-
-	if (n->sink->ops->start != NULL &&
-	    n->sink->ops->start(n->sink, e) == -1)
-		return (err_ctx(e, "%s", n->sink->who));
-	n->started = true;
-	if (runner_start(&n->runner, n->sink, ch, e) == -1)
-		return (err_ctx(e, "%s", n->sink->who));
-	return (0);
-}
-
 int
 graph_start(struct graph *g, struct err *e)
 {
-	struct channel *ch;
 	size_t i;
 
-	for (i = 0; i < g->cfg->nchannels; i++) {
-		ch = g->channels[i].channel;
-		if (ch->ops->open(ch, e) == -1) {
-			err_ctx(e, "%s", ch->who);
+	for (i = 0; i < g->cfg->nchannels; i++)
+		if (channel_node_open(g->channels[i], e) == -1)
 			goto err0;
-		}
-		g->channels[i].open = true;
-	}
 	for (i = 0; i < g->cfg->nsinks; i++)
-		if (start_sink(g, &g->sinks[i], e) == -1)
+		if (sink_node_start(g, g->sinks[i], e) == -1)
 			goto err0;
 	for (i = 0; i < g->cfg->nsources; i++)
-		if (start_source(&g->sources[i], e) == -1)
+		if (source_node_start(g, g->sources[i], e) == -1)
 			goto err0;
 	return (0);
 err0:
@@ -468,20 +448,22 @@ stop_source_on_loop(void *arg)
 	n->source->ops->stop(n->source, &n->stopped);
 }
 
-static void
-stop_sources(struct graph *g)
+void
+graph_stop_sources(struct graph *g, const bool *stop)
 {
+	struct source_node *n;
 	size_t i;
 
 	for (i = 0; i < g->cfg->nsources; i++) {
-		if (!g->sources[i].started)
+		n = g->sources[i];
+		if (!n->started || (stop != NULL && !stop[i]))
 			continue;
+		n->graph = g;
 		mutex_lock(&g->mutex);
 		g->stopping++;
 		mutex_unlock(&g->mutex);
-		loop_call(g->sources[i].source->loop, stop_source_on_loop,
-		    &g->sources[i]);
-		g->sources[i].started = false;
+		loop_call(n->source->loop, stop_source_on_loop, n);
+		n->started = false;
 	}
 	mutex_lock(&g->mutex);
 	while (g->stopping > 0)
@@ -489,30 +471,56 @@ stop_sources(struct graph *g)
 	mutex_unlock(&g->mutex);
 }
 
-/* Memory channels would forget what they hold: give the sinks a moment. */
-static void
-drain(struct graph *g, int64_t drain_ms)
+static bool
+is_busy(struct graph *g, const bool *drain)
 {
-	int64_t until = clock_mono_ns() + drain_ms * 1000000;
 	struct sink_node *n;
-	bool busy = true;
 	size_t i;
 
-	while (busy && clock_mono_ns() < until) {
-		busy = false;
-		for (i = 0; i < g->cfg->nsinks; i++) {
-			n = &g->sinks[i];
-			if (n->runner == NULL || g->channels[
-			    n->cfg->channel].channel->ops->durable)
-				continue;
-			busy = busy || !runner_idle(n->runner);
-		}
+	for (i = 0; i < g->cfg->nsinks; i++) {
+		n = g->sinks[i];
+		if (n->runner == NULL ||
+		    (drain != NULL && !drain[n->cfg->channel]))
+			continue;
+		if (!g->channels[n->cfg->channel]->channel->ops->durable &&
+		    !runner_idle(n->runner))
+			return (true);
+	}
+	return (false);
+}
+
+bool
+graph_drain(struct graph *g, const bool *drain, int64_t drain_ms)
+{
+	int64_t until = clock_mono_ns() + drain_ms * 1000000;
+	bool busy;
+
+	while ((busy = is_busy(g, drain)) && clock_mono_ns() < until) {
 		mutex_lock(&g->mutex);
-		if (busy)
-			cond_wait_until(&g->cond, &g->mutex,
-			    clock_mono_ns() + 2000000);
+		cond_wait_until(&g->cond, &g->mutex,
+		    clock_mono_ns() + 2000000);
 		mutex_unlock(&g->mutex);
 	}
+	return (!busy);
+}
+
+void
+sink_node_stop(struct sink_node *n)
+{
+	if (n->runner != NULL)
+		runner_stop(n->runner);
+	else if (n->started)
+		n->sink->ops->stop(n->sink);
+	n->runner = NULL;
+	n->started = false;
+}
+
+void
+channel_node_close(struct channel_node *n)
+{
+	if (n->open)
+		n->channel->ops->close(n->channel);
+	n->open = false;
 }
 
 static void
@@ -522,126 +530,47 @@ nothing(void *arg)
 }
 
 void
-graph_stop(struct graph *g, int64_t drain_ms)
+graph_settle(struct graph *g)
 {
-	struct channel *ch;
 	size_t i;
 
-	stop_sources(g);
-	drain(g, drain_ms);
-	for (i = 0; i < g->cfg->nsinks; i++) {
-		if (g->sinks[i].runner != NULL)
-			runner_stop(g->sinks[i].runner);
-		else if (g->sinks[i].started)
-			g->sinks[i].sink->ops->stop(g->sinks[i].sink);
-		g->sinks[i].runner = NULL;
-		g->sinks[i].started = false;
-	}
-	/* What was delivered last is on its way to the sources. */
 	for (i = 0; i < g->nloops; i++)
 		loop_call(g->loops[i], nothing, NULL);
-	for (i = 0; i < g->cfg->nchannels; i++) {
-		ch = g->channels[i].channel;
-		if (g->channels[i].open)
-			ch->ops->close(ch);
-		g->channels[i].open = false;
-	}
 }
 
-/* --- where --- */
-
-struct where_call {
-	struct source_node	*node;
-	json_t			*rows;
-};
-
+/* Takes a source's route off its channels: nothing is reported to it then. */
 static void
-where_row(void *ctx, const struct where_row *r)
+unjoin(struct graph *g, struct source_node *n)
 {
-	json_t *rows = ctx, *name = json_string(r->name);
-	char safe[512];
+	size_t i;
 
-	if (name == NULL)	/* not UTF-8 */
-		name = json_string(str_printable(safe, sizeof safe,
-		    slice_str(r->name)));
-	json_array_append_new(rows, json_pack(
-	    "{s:o, s:s, s:I, s:I, s:I, s:I, s:I}", "name", name,
-	    "state", r->state, "size", (json_int_t)r->size,
-	    "read", (json_int_t)r->read, "stored", (json_int_t)r->stored,
-	    "delivered", (json_int_t)r->delivered,
-	    "oldest_ms", (json_int_t)r->oldest_ms));
+	if (n->route == NULL)
+		return;
+	for (i = 0; i < n->cfg->nchannels; i++)
+		part(g->channels[n->cfg->channels[i]], n->route);
 }
 
-static void
-where_on_loop(void *arg)
+void
+graph_unjoin(struct graph *g, const bool *which)
 {
-	struct where_call *call = arg;
-	struct source *s = call->node->source;
-
-	if (s->ops->where != NULL)
-		s->ops->where(s, where_row, call->rows);
-}
-
-static json_t *
-where_source(struct source_node *n)
-{
-	struct where_call call = { n, json_array() };
-	const struct source_metrics *m = &n->source->common;
-
-	if (n->started)
-		loop_call(n->source->loop, where_on_loop, &call);
-	return (json_pack("{s:s, s:s, s:I, s:I, s:b, s:o}",
-	    "name", n->source->name, "type", n->cfg->c.plugin->name,
-	    "received", (json_int_t)metric_get(&m->received_records),
-	    "accepted", (json_int_t)metric_get(&m->accepted_records),
-	    "waiting_for_room", route_paused(n->route),
-	    "files", call.rows));
-}
-
-static json_t *
-where_channel(struct channel_node *n)
-{
-	struct channel_fill f = { 0 };
-
-	if (n->open)
-		n->channel->ops->fill(n->channel, &f);
-	return (json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}",
-	    "name", n->channel->name, "type", n->cfg->c.plugin->name,
-	    "records", (json_int_t)f.records, "bytes", (json_int_t)f.bytes,
-	    "capacity_records", (json_int_t)f.capacity_records,
-	    "capacity_bytes", (json_int_t)f.capacity_bytes));
-}
-
-static json_t *
-where_sink(struct graph *g, struct sink_node *n)
-{
-	char state[600] = "stopped", to[256] = "";
-
-	if (n->runner != NULL)
-		runner_state(n->runner, state, sizeof state);
-	if (n->started && n->sink->ops->status != NULL)
-		n->sink->ops->status(n->sink, to, sizeof to);
-	return (json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}",
-	    "name", n->sink->name, "type", n->cfg->c.plugin->name,
-	    "channel", g->cfg->channels[n->cfg->channel].c.name,
-	    "to", to, "state", state, "delivered", (json_int_t)
-	    metric_get(&n->sink->common.delivered_records)));
-}
-
-json_t *
-graph_where(struct graph *g)
-{
-	json_t *sources = json_array(), *channels = json_array(),
-	    *sinks = json_array();
 	size_t i;
 
 	for (i = 0; i < g->cfg->nsources; i++)
-		json_array_append_new(sources, where_source(&g->sources[i]));
-	for (i = 0; i < g->cfg->nchannels; i++)
-		json_array_append_new(channels,
-		    where_channel(&g->channels[i]));
+		if (which == NULL || which[i])
+			unjoin(g, g->sources[i]);
+	graph_settle(g);
+}
+
+void
+graph_stop(struct graph *g, int64_t drain_ms)
+{
+	size_t i;
+
+	graph_stop_sources(g, NULL);
+	graph_drain(g, NULL, drain_ms);
 	for (i = 0; i < g->cfg->nsinks; i++)
-		json_array_append_new(sinks, where_sink(g, &g->sinks[i]));
-	return (json_pack("{s:s, s:o, s:o, s:o}", "agent", g->cfg->name,
-	    "sources", sources, "channels", channels, "sinks", sinks));
+		sink_node_stop(g->sinks[i]);
+	for (i = 0; i < g->cfg->nchannels; i++)
+		channel_node_close(g->channels[i]);
+	graph_unjoin(g, NULL);
 }

@@ -5,6 +5,7 @@
  *
  *	g = graph_new(cfg, &env, loops, n, &problems);	touches nothing
  *	graph_start(g, e);
+ *	next = graph_new(...);  graph_reload(&g, next);	the changed ones only
  *	graph_stop(g);
  *	graph_free(g);
  *
@@ -24,10 +25,11 @@ struct graph;
 
 /*
  * Instances of everything in cfg, settings filled, checked, unknown keys
- * reported; NULL when problems has errors.  cfg, env and loops outlive it.
- * loops may be NULL when it is never started (leat check).
+ * reported; NULL when problems has errors.  cfg becomes the graph's, also
+ * then.  env and loops outlive it.  loops may be NULL when it is never started
+ * (leat check).
  */
-struct graph	*graph_new(const struct agent_config *,
+struct graph	*graph_new(struct agent_config *,
 		    const struct plugin_env *, struct loop *const *loops,
 		    size_t nloops, struct conf_problems *);
 /* Not started, or stopped; the loops still run. NULL is fine. */
@@ -41,6 +43,17 @@ int		 graph_start(struct graph *, struct err *e);
  * stops the sinks, closes the channels (durable ones keep what they hold).
  */
 void		 graph_stop(struct graph *, int64_t drain_ms);
+
+/*
+ * Replaces *g by next, which was never started: a channel whose settings are
+ * the same goes on with what it holds, a source or sink likewise when its
+ * channels go on; the others stop, and start anew.  *g is next afterwards; how
+ * many components were stopped and started is said in the log.  One that does
+ * not start is named, stays stopped, and is tried at the next reload.  0, or
+ * -1 when there is such a one.
+ */
+int		 graph_reload(struct graph **g, struct graph *next,
+		    int64_t drain_ms);
 
 /* Adds the components' metrics as Prometheus text objects: the array is the
  * graph's, valid until it changes. */

@@ -285,3 +285,16 @@ conf_walk_unused(struct conf *top, void (*fn)(struct conf *, void *), void *ctx)
 			fn(c, ctx);
 	}
 }
+
+bool
+conf_same(const struct conf *a, const struct conf *b)
+{
+	for (; a != NULL && b != NULL; a = a->next, b = b->next) {
+		if (strcmp(a->name, b->name) != 0 ||
+		    (a->value == NULL) != (b->value == NULL) ||
+		    (a->value != NULL && strcmp(a->value, b->value) != 0) ||
+		    !conf_same(a->children, b->children))
+			return (false);
+	}
+	return (a == b);
+}

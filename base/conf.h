@@ -86,6 +86,9 @@ struct conf *conf_node(struct conf *root, const char *key, const char *file,
 struct conf *conf_find(const struct conf *, const char *path);
 /* The value there, marked used; NULL when absent. */
 const char *conf_get(struct conf *, const char *path);
+/* Lists of siblings (x->children) with the same names and values in the same
+ * order, all the way down. */
+bool	conf_same(const struct conf *a, const struct conf *b);
 /* Marks the node and all below it as used. */
 void	conf_use_all(struct conf *);
 /* The dotted key from the root, in buf. */
