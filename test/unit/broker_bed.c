@@ -22,9 +22,10 @@
 
 #define WAIT_S	30		/* an answer that does not come */
 
-static struct arena arena;
-static bool arena_there;
-static int32_t next_id = 1000000;
+/* Of the thread: several may be clients. */
+static _Thread_local struct arena arena;
+static _Thread_local bool arena_there;
+static _Thread_local int32_t next_id = 1000000;
 
 static struct arena *
 bed_arena(void)

@@ -10,7 +10,7 @@
  *	bed_stop(&bed);
  *
  * Everything else fails the test.  What a call returns lives until the next
- * bed_reset or bed_stop.
+ * bed_reset or bed_stop.  Several threads may be clients at a time.
  */
 #ifndef TEST_UNIT_BROKER_BED_H
 #define TEST_UNIT_BROKER_BED_H

@@ -5,7 +5,7 @@
 #include "test/unit/unit.h"
 
 #include "base/clock.h"
-#include "base/map.h"
+#include "base/thread.h"
 #include "kafka/errors.h"
 #include "kafka/records.h"
 #include "test/unit/broker_bed.h"
@@ -455,6 +455,137 @@ START_TEST(cap)
 }
 END_TEST
 
+/* --- all at once --- */
+
+#define BUSY_MS		700
+
+struct client {
+	struct thread	 thread;
+	struct bed	*bed;
+	int64_t		 until;
+	int		 number;
+	int64_t		 done;
+};
+
+static void
+produce_on(void *arg)
+{
+	struct client *c = arg;
+	int s = bed_connect(c->bed), i, got;
+	struct km_produce_response *a;
+
+	while (clock_mono_ns() < c->until) {
+		for (i = 0; i < 8; i++)
+			bed_send_produce(s, i, "busy", i % 3,
+			    c->number % 2 == 0 ? -1 : 1, bed_batch("x", 2));
+		for (i = 0; i < 8; i++) {
+			a = bed_recv(s, KAPI_Produce, 9, i);
+			got = a->responses.v[0].partition_responses.v[0].
+			    error_code;
+			ck_assert_int_eq(got, 0);
+		}
+		c->done += 16;
+		bed_reset();
+	}
+	close(s);
+	bed_reset();
+}
+
+/* Reads a partition to its end again and again: no gap, nothing twice. */
+static void
+fetch_on(void *arg)
+{
+	struct client *c = arg;
+	struct bed_fetch f = { .version = 12, .topic = "busy",
+	    .partition = c->number % 3, .max_wait = 50, .min_bytes = 1 };
+	struct km_fetch_response_partition *p;
+	int s = bed_connect(c->bed);
+	struct kbatch b;
+
+	while (clock_mono_ns() < c->until) {
+		p = bed_fetch(s, &f);
+		ck_assert_int_eq(p->error_code, 0);
+		for (; p->records.len > 0;
+		    p->records.p += kbatch_size(&b),
+		    p->records.len -= kbatch_size(&b)) {
+			ck_assert_int_eq(kbatch_check(p->records, &b, NULL),
+			    0);
+			ck_assert_int_eq(b.base_offset, f.offset);
+			f.offset = kbatch_last_offset(&b) + 1;
+		}
+		c->done = f.offset;
+		bed_reset();
+	}
+	close(s);
+	bed_reset();
+}
+
+/* A topic that comes and goes, with records and a waiting fetch in it. */
+static void
+churn(void *arg)
+{
+	struct client *c = arg;
+	struct bed_fetch f = { .version = 12, .max_wait = 60000,
+	    .min_bytes = 1 };
+	int s = bed_connect(c->bed), w;
+	struct slice one;
+	char name[16];
+
+	snprintf(name, sizeof name, "churn%d", c->number);
+	one = slice_str(name);
+	f.topic = name;
+	while (clock_mono_ns() < c->until) {
+		struct km_delete_topics_request q;
+
+		ck_assert_int_eq(bed_create(s, name, 2, NULL), 0);
+		w = bed_connect(c->bed);
+		bed_send_fetch(w, 1, &f);
+		ck_assert_int_eq(bed_produce(s, name, 1, -1, "x", 3, NULL), 0);
+		kw_defaults(&kd_delete_topics_request, &q);
+		q.topic_names.v = &one;
+		q.topic_names.n = 1;
+		(void)bed_call(s, KAPI_DeleteTopics, 1, &q);
+		(void)bed_recv(w, KAPI_Fetch, 12, 1);
+		close(w);
+		c->done++;
+		bed_reset();
+	}
+	close(s);
+	bed_reset();
+}
+
+START_TEST(busy)
+{
+	static void (*const fns[])(void *) = {
+		produce_on, produce_on, fetch_on, fetch_on, fetch_on, churn,
+		churn
+	};
+	struct client v[NELEM(fns)] = { { .number = 0 } };
+	int64_t produced = 0, there = 0;
+	size_t i;
+
+	begin("log.retention.check.interval.ms=10", "log.segment.bytes=64k");
+	ck_assert_int_eq(bed_create(fd, "busy", 3, NULL), 0);
+	for (i = 0; i < NELEM(fns); i++) {
+		v[i].bed = &bed;
+		v[i].number = (int)i;
+		v[i].until = clock_mono_ns() + BUSY_MS * INT64_C(1000000);
+		UNIT_OK(thread_start(&v[i].thread, "client", fns[i], &v[i],
+		    e));
+	}
+	for (i = 0; i < NELEM(fns); i++) {
+		thread_join(&v[i].thread);
+		ck_assert_int_gt(v[i].done, 0);
+	}
+	produced = v[0].done + v[1].done;
+	again(NULL, NULL);
+	for (i = 0; i < 3; i++)
+		there += bed_offset(fd, 7, "busy", (int32_t)i, -1, NULL);
+	ck_assert_int_eq(there, produced);
+	end();
+}
+END_TEST
+
 static const struct unit_test tests[] = {
 	{ .fn = &create, .rows = NELEM(creates) },
 	{ .fn = &create_any_factor },
@@ -466,6 +597,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &delete_records },
 	{ .fn = &retention, .rows = NELEM(retained) },
 	{ .fn = &cap },
+	{ .fn = &busy },
 };
 
 int
