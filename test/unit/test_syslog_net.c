@@ -6,7 +6,8 @@
 #include "sources/outbox.h"
 #include "sources/sources.h"
 
-#define LINE	"<10>2012-04-13T11:11:11Z localhost.localdomain test syslog data"
+#define LINE	"<10>2012-04-13T11:11:11Z localhost.localdomain " \
+		"test syslog data"
 #define GOOD	"Facility=1 Severity=2 priority=10 " \
 		"host=localhost.localdomain timestamp=1334315471000"
 
