@@ -66,7 +66,8 @@ identify(const struct group *g, struct slice id, struct slice instance,
 		*m = member_find_instance(g, instance);
 		if (*m == NULL)
 			return (KERR_UNKNOWN_MEMBER_ID);
-		return (slice_eq((*m)->id, id) ? KERR_NONE : KERR_FENCED_INSTANCE_ID);
+		return (slice_eq((*m)->id, id) ? KERR_NONE :
+		    KERR_FENCED_INSTANCE_ID);
 	}
 	*m = member_find(g, id);
 	return (*m == NULL ? KERR_UNKNOWN_MEMBER_ID : KERR_NONE);
@@ -286,7 +287,8 @@ sync_check(const struct group *g, const struct group_sync *ev,
 		return (KERR_INCONSISTENT_GROUP_PROTOCOL);
 	if (g->state == GROUP_EMPTY)
 		return (KERR_UNKNOWN_MEMBER_ID);
-	return (g->state == GROUP_PREPARING ? KERR_REBALANCE_IN_PROGRESS : KERR_NONE);
+	return (g->state == GROUP_PREPARING ? KERR_REBALANCE_IN_PROGRESS :
+	    KERR_NONE);
 }
 
 /* The leader's word: who is not in it gets nothing. */
@@ -339,7 +341,8 @@ group_heartbeat(struct group *g, struct slice member_id, struct slice instance,
 		return (KERR_ILLEGAL_GENERATION);
 	if (m->join_req == NULL && m->sync_req == NULL)
 		member_session(g, m, now);
-	return (g->state == GROUP_PREPARING ? KERR_REBALANCE_IN_PROGRESS : KERR_NONE);
+	return (g->state == GROUP_PREPARING ? KERR_REBALANCE_IN_PROGRESS :
+	    KERR_NONE);
 }
 
 static void

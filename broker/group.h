@@ -45,10 +45,10 @@ enum group_state {
 };
 
 struct group_limits {
-	int64_t		 session_min_ms;	/* group.min.session.timeout.ms */
-	int64_t		 session_max_ms;	/* group.max.session.timeout.ms */
-	int64_t		 initial_delay_ms;	/* group.initial.rebalance.delay.ms */
-	int64_t		 max_size;		/* group.max.size */
+	int64_t		 session_min_ms;   /* group.min.session.timeout.ms */
+	int64_t		 session_max_ms;   /* group.max.session.timeout.ms */
+	int64_t		 initial_delay_ms; /* group.initial.rebalance.delay */
+	int64_t		 max_size;	   /* group.max.size */
 };
 
 struct group_protocol {
@@ -72,7 +72,7 @@ struct group_member {
 	bool		 fresh;		/* its first join is not answered yet */
 	bool		 knows_id;	/* the client has been told its id */
 	bool		 sync_due;	/* has not sent SyncGroup yet */
-	int64_t		 deadline;	/* of its session; GROUP_NEVER: parked */
+	int64_t		 deadline;	/* of its session; NEVER: parked */
 	void		*join_req;	/* parked requests */
 	void		*sync_req;
 	/* A static member that took over an instance in a Stable group: its
@@ -111,8 +111,8 @@ struct group {
 	int64_t		 delay_ms, left_ms;	/* of the initial delay */
 	int64_t		 join_deadline, sync_deadline;
 	int64_t		 next;		/* lower bound of all deadlines */
-	uint64_t	 persist;	/* number of the last record asked for */
-	uint64_t	 assigning;	/* the one with the assignment, 0: none */
+	uint64_t	 persist;	/* the last record asked for */
+	uint64_t	 assigning;	/* the assignment's; 0: none */
 };
 
 enum group_action_type {
@@ -160,7 +160,7 @@ struct group_join {
 	/* An id nobody has yet: <client or instance>-<uuid>; for when one is
 	 * needed. */
 	struct slice	 new_id;
-	bool		 known_id;	/* v4+: MEMBER_ID_REQUIRED in two steps */
+	bool		 known_id;	/* v4+: joins in two steps */
 	bool		 can_skip;	/* v9+: understands skip_assignment */
 };
 /* JoinGroup; all is copied. */
@@ -226,7 +226,7 @@ void	 group_restore(struct group *, int32_t generation,
 	    struct slice protocol_type, struct slice protocol,
 	    int64_t state_ms);
 void	 group_restore_member(struct group *, const struct group_member *,
-	    bool leader);	/* one protocol: the metadata of the chosen one */
+	    bool leader);	/* with one protocol, the chosen one */
 void	 group_restored(struct group *, int64_t now, struct group_actions *);
 
 /* Nothing in it that would be missed: no members, no ids handed out, no record

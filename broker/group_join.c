@@ -4,8 +4,6 @@
  */
 #include "broker/groups.h"
 
-#include <stdio.h>
-
 #include "base/random.h"
 
 static void
@@ -67,20 +65,23 @@ join_answer(struct slot *slot, const struct group_action *a)
 static struct slice
 new_member_id(struct request *r, struct slice name)
 {
+	static const char hex[] = "0123456789abcdef";
 	struct uuid u;
-	char *p;
-	size_t n;
+	char *p, *q;
+	size_t i;
 
 	uuid_random(&u);
-	p = request_alloc(r, name.len + 38);
+	p = q = request_alloc(r, name.len + 37);
 	if (name.len > 0)
 		memcpy(p, name.p, name.len);
-	n = name.len;
-	n += (size_t)sprintf(p + n, "-%02x%02x%02x%02x-%02x%02x-%02x%02x-"
-	    "%02x%02x-%02x%02x%02x%02x%02x%02x", u.b[0], u.b[1], u.b[2],
-	    u.b[3], u.b[4], u.b[5], u.b[6], u.b[7], u.b[8], u.b[9], u.b[10],
-	    u.b[11], u.b[12], u.b[13], u.b[14], u.b[15]);
-	return (slice_of(p, n));
+	q += name.len;
+	for (i = 0; i < sizeof u.b; i++) {
+		if (i == 0 || (i >= 4 && i <= 10 && i % 2 == 0))
+			*q++ = '-';
+		*q++ = hex[u.b[i] >> 4];
+		*q++ = hex[u.b[i] & 15];
+	}
+	return (slice_of(p, (size_t)(q - p)));
 }
 
 static struct group_protocol *

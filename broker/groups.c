@@ -333,8 +333,8 @@ groups_visit(struct request *r, void *state, int32_t n, visit_name *name,
 {
 	struct visit *v = request_alloc(r, sizeof *v);
 
-	*v = (struct visit){ .r = r, .state = state, .n = n, .name = name, .each = each,
-	    .done = done };
+	*v = (struct visit){ .r = r, .state = state, .n = n, .name = name,
+	    .each = each, .done = done };
 	r->data = v;
 	visit_run(v);
 }

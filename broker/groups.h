@@ -43,7 +43,7 @@ struct slot {			/* a group and its offsets */
 	struct offsets		*offsets;
 	struct loop_timer	 timer;		/* group_tick */
 	unsigned		 writes;	/* that will call back for it */
-	bool			 removed;	/* from the shard; kept for writes */
+	bool			 removed;	/* but kept for writes */
 	/* The group's record as it is in the log; p NULL: none.  Not always
 	 * what the group is now: that is stored when a rebalance is over. */
 	struct slice		 value;		/* owned */
@@ -67,12 +67,12 @@ struct shard {			/* owner: home's thread */
 	struct shard_wait	*waits;
 	struct group_actions	 out;
 	struct records		 records;
-	uint64_t		 logged;	/* bytes since the last rewrite */
+	uint64_t		 logged;	/* bytes since a rewrite */
 	uint64_t		 live;		/* bytes of the last rewrite */
 	struct loop_task	 rewrite;
 	/* the loader's */
 	struct shard		*load_next;	/* its lock */
-	bool			 busy;		/* its lock; taken off the queue */
+	bool			 busy;		/* its lock; being loaded */
 	struct map		*loading;
 	struct loop_task	 loaded;
 	struct err		 load_err;
@@ -169,7 +169,7 @@ void	 sync_answer(struct slot *, const struct group_action *);
 /* --- writing, in groups_log.c --- */
 
 /* Appends shard->records.  fn(arg, error), if not NULL, runs on the shard's
- * loop when they are on the disk; -1: they were not written, fn does not run. */
+ * loop when they are on the disk; -1: they were not written, fn is not run. */
 int	 shard_write(struct shard *, void (*fn)(void *, int16_t error),
 	    void *arg, struct err *);
 /* fn runs when everything appended so far is on the disk. */

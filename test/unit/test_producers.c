@@ -25,7 +25,8 @@ static struct producers *p;
 static struct kbatch
 batch(int64_t id, int16_t epoch, int32_t seq, int32_t n, int64_t base)
 {
-	return ((struct kbatch){ .base_offset = base, .last_offset_delta = n - 1,
+	return ((struct kbatch){ .base_offset = base,
+	    .last_offset_delta = n - 1,
 	    .count = n, .max_timestamp = 1000 + base, .producer_id = id,
 	    .producer_epoch = epoch, .base_sequence = seq, .magic = 2 });
 }
