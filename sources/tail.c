@@ -161,6 +161,8 @@ notices_taken(struct tail *t, size_t n)
 	for (i = 0; i < n; i++)
 		free((void *)t->notices[i].note.p);
 	t->nnotices -= n;
+	if (t->nnotices == 0)
+		return;
 	memmove(t->notices, t->notices + n, t->nnotices * sizeof *t->notices);
 }
 

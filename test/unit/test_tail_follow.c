@@ -97,7 +97,7 @@ END_TEST
 
 START_TEST(test_rename_chain)
 {
-	char text[16], to[16];
+	char text[32], to[32];
 	int i, k;
 
 	read_all("a\\.log", "a.log", "0\n", 1);
@@ -320,7 +320,7 @@ same_inode(const char *name, ino_t ino)
 START_TEST(test_inode_reused)
 {
 	struct stat st;
-	char name[16];
+	char name[32];
 	int i;
 
 	read_all("a", "a", "first line of the old file\n", 1);
@@ -718,7 +718,7 @@ END_TEST
 /* 200 files and few descriptors: each line once, also renamed ones. */
 START_TEST(test_few_descriptors)
 {
-	char name[16], to[16], line[24];
+	char name[32], to[32], line[64];
 	size_t i, round;
 
 	begin("f[0-9]+");
@@ -755,7 +755,7 @@ END_TEST
 START_TEST(test_descriptor_limit)
 {
 	struct rlimit rl = { 64, 64 };
-	char name[16];
+	char name[32];
 	size_t i;
 
 	begin("f[0-9]+");

@@ -26,7 +26,7 @@ static const bool kinds[] = { true, false };
 START_TEST(test_restart)
 {
 	int i;
-	char line[16];
+	char line[32];
 
 	begin(kinds[_i], "a");
 	for (i = 0; i < 10; i++) {
@@ -246,7 +246,7 @@ START_TEST(test_positions_power)
 {
 	struct fake_disk *disk = fake_disk_new(), *after;
 	uint64_t seed = 1 + (uint64_t)_i;
-	char line[16];
+	char line[32];
 	int i, k;
 
 	begin(false, "a");
