@@ -356,6 +356,8 @@ start_source_on_loop(void *arg)
 		call->rc = n->source->ops->start(n->source,
 		    own ? NULL : &view, call->e);
 	}
+	if (call->rc == 0)
+		route_started(n->route);
 	cursor_set_free(from);
 }
 

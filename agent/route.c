@@ -36,6 +36,7 @@ struct route {
 	struct selector		*selector;
 	struct lane		*lanes;
 	size_t			 nlanes;
+	bool			 started;	/* the source can be told */
 	atomic_bool		 paused;
 
 	struct loop_task	 room_task;
@@ -272,16 +273,12 @@ hand_on(struct route *r, const struct cursor *moved)
 }
 
 static void
-delivered_now(struct loop_task *t)
+tell_delivered(struct route *r)
 {
-	struct route *r = container_of(t, struct route, delivered_task);
 	struct cursor_set *in;
 	struct cursor moved;
 	size_t i;
 
-	mutex_lock(&r->mutex);
-	r->delivered_posted = false;
-	mutex_unlock(&r->mutex);
 	for (i = 0; i < r->nlanes; i++) {
 		mutex_lock(&r->mutex);
 		in = r->lanes[i].incoming;
@@ -295,6 +292,18 @@ delivered_now(struct loop_task *t)
 			hand_on(r, &moved);
 		cursor_set_free(in);
 	}
+}
+
+static void
+delivered_now(struct loop_task *t)
+{
+	struct route *r = container_of(t, struct route, delivered_task);
+
+	mutex_lock(&r->mutex);
+	r->delivered_posted = false;
+	mutex_unlock(&r->mutex);
+	if (r->started)
+		tell_delivered(r);
 }
 
 void
@@ -340,12 +349,21 @@ route_start(struct route *r, struct err *e)
 	struct interceptor *x;
 	size_t i;
 
+	r->started = false;
 	for (i = 0; i < r->ninterceptors; i++) {
 		x = r->interceptors[i];
 		if (x->ops->start != NULL && x->ops->start(x, e) == -1)
 			return (err_ctx(e, "interceptor %s", x->name));
 	}
 	return (0);
+}
+
+void
+route_started(struct route *r)
+{
+	r->started = true;
+	if (r->source->ops->delivered != NULL)
+		tell_delivered(r);
 }
 
 int

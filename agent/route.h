@@ -30,8 +30,10 @@ struct route	*route_new(struct source *, const struct source_config *,
 		    struct interceptor **interceptors, size_t n);
 void		 route_free(struct route *);	/* NULL is fine */
 
-/* Starts the interceptors; on the source's loop. */
+/* Starts the interceptors; on the source's loop.  The source is told what has
+ * been delivered only from route_started() on, after its own start. */
 int		 route_start(struct route *, struct err *e);
+void		 route_started(struct route *);
 
 /*
  * The cursor to start from: the smallest of the required channels, a channel

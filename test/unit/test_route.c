@@ -253,6 +253,7 @@ START_TEST(test_delivered_is_the_smallest)
 	struct bed b = { 0 };
 
 	bed_open(&b, 2, &memory_like);
+	route_started(b.route);
 	deliver(&b, 0, 100);
 	ck_assert_uint_eq(b.src.deliveries, 0);
 	deliver(&b, 1, 40);
@@ -261,6 +262,24 @@ START_TEST(test_delivered_is_the_smallest)
 	ck_assert_uint_eq(b.src.delivered, 70);
 	deliver(&b, 1, 170);
 	ck_assert_uint_eq(b.src.delivered, 100);
+	bed_close(&b);
+}
+END_TEST
+
+/* A sink empties a durable channel while the source is not there yet. */
+START_TEST(test_delivered_waits_for_the_start)
+{
+	struct bed b = { 0 };
+
+	bed_open(&b, 1, &durable_like);
+	UNIT_OK(route_start(b.route, e));
+	deliver(&b, 0, 100);
+	deliver(&b, 0, 150);
+	ck_assert_uint_eq(b.src.deliveries, 0);
+	route_started(b.route);
+	ck_assert_uint_eq(b.src.delivered, 150);
+	deliver(&b, 0, 170);
+	ck_assert_uint_eq(b.src.delivered, 170);
 	bed_close(&b);
 }
 END_TEST
@@ -378,6 +397,7 @@ main(void)
 		{ .fn = &test_stored_by_all },
 		{ .fn = &test_optional_is_skipped_when_full },
 		{ .fn = &test_delivered_is_the_smallest },
+		{ .fn = &test_delivered_waits_for_the_start },
 		{ .fn = &test_start_cursor },
 		{ .fn = &test_multiplexing, .rows = NELEM(mux) },
 		{ .fn = &test_mixed_batch_is_split },
