@@ -86,7 +86,6 @@ static const char *const consumer_settings[] = {
 	"check.crcs", "true",
 	"queued.max.messages.kbytes", "131072",
 	"fetch.message.max.bytes", "4194304",
-	"fetch.queue.backoff.ms", "1",
 	"log_level", "2",
 	NULL
 };
@@ -95,22 +94,11 @@ static const char *const consumer_settings[] = {
 static int32_t
 count_partitions(struct check *c, rd_kafka_t *rk)
 {
-	const struct rd_kafka_metadata *md;
-	int32_t n = 0;
-	int i;
+	int32_t n;
 
-	while (n == 0 && clock_mono_ns() < c->deadline_ns) {
-		/* All topics: asking for one could create it. */
-		if (rd_kafka_metadata(rk, 1, NULL, &md, 1000) != 0)
-			continue;
-		for (i = 0; i < md->topic_cnt; i++)
-			if (strcmp(md->topics[i].topic, c->topic) == 0 &&
-			    md->topics[i].err == 0)
-				n = md->topics[i].partition_cnt;
-		rd_kafka_metadata_destroy(md);
-		if (n == 0)
-			tool_sleep_ns(POLL_NS);
-	}
+	while ((n = tool_partitions(rk, c->topic)) == 0 &&
+	    clock_mono_ns() < c->deadline_ns)
+		tool_sleep_ns(POLL_NS);
 	return (n);
 }
 

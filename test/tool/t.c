@@ -14,6 +14,7 @@ static const struct tool_command commands[] = {
 	{ "feed", "write numbered lines to files, rotating them", tool_feed },
 	{ "check", "hold a topic, a folder or a file against the ledger",
 	    tool_check },
+	{ "count", "the records of a topic", tool_count },
 	{ "crash", "start a command and kill it, again and again",
 	    tool_crash },
 	{ "latency", "line written to record consumed", tool_latency },

@@ -122,6 +122,24 @@ tool_conf(const char *brokers, const char *const *pairs)
 	return (rc);
 }
 
+int32_t
+tool_partitions(rd_kafka_t *rk, const char *topic)
+{
+	const struct rd_kafka_metadata *md;
+	int32_t n = 0;
+	int i;
+
+	/* All topics: asking for one could create it. */
+	if (rd_kafka_metadata(rk, 1, NULL, &md, 1000) != 0)
+		return (0);
+	for (i = 0; i < md->topic_cnt; i++)
+		if (strcmp(md->topics[i].topic, topic) == 0 &&
+		    md->topics[i].err == 0)
+			n = md->topics[i].partition_cnt;
+	rd_kafka_metadata_destroy(md);
+	return (n);
+}
+
 uint64_t
 tool_random_next(struct tool_random *r)
 {

@@ -23,6 +23,7 @@ struct tool_command {
 
 int	tool_bare(int, char **);
 int	tool_check(int, char **);
+int	tool_count(int, char **);
 int	tool_crash(int, char **);
 int	tool_feed(int, char **);
 int	tool_garbage(int, char **);
@@ -48,6 +49,8 @@ bool	tool_line(struct slice *s, struct slice *line);
 
 /* Sets librdkafka settings from NULL-ended key, value pairs, or dies. */
 rd_kafka_conf_t *tool_conf(const char *brokers, const char *const *pairs);
+/* Partitions of a topic; 0 when it is not there. */
+int32_t	tool_partitions(rd_kafka_t *, const char *topic);
 
 /* --- a seeded generator (splitmix64): the same on every machine --- */
 
