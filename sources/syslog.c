@@ -15,7 +15,9 @@
 #include "base/utf8.h"
 #include "loop/listen.h"
 
-#define STATUS	SLICE("flume.syslog.status")
+#define STATUS		SLICE("flume.syslog.status")
+#define TICK_MS		10	/* of syslog_stop: a round without input ends */
+#define TICKS		50	/* so does this */
 
 const char *const syslog_keep_words[] = {
 	"none", "false", "all", "true", "priority", "version", "timestamp",
@@ -83,19 +85,54 @@ syslog_check(struct source *s, struct err *e)
 	return (check_host(y, e));
 }
 
-void
-syslog_begin(struct syslog *y, enum syslog_dialect d, void (*room)(void *))
+int
+syslog_begin(struct syslog *y, enum syslog_dialect d, void (*room)(void *),
+    void (*named)(void *), struct err *e)
 {
 	y->dialect = d;
 	y->keep = keep_of(&y->keep_fields);
 	outbox_init(&y->out, &y->source, room, y);
+	if (y->name_header == NULL)
+		return (0);
+	y->names = reverse_new(y->source.loop, named, y, e);
+	return (y->names == NULL ? -1 : 0);
 }
 
 void
 syslog_end(struct syslog *y)
 {
 	outbox_fini(&y->out);
+	timer_fini(&y->linger);
+	reverse_free(y->names);
+	y->names = NULL;
 	sb_fini(&y->scratch);
+}
+
+static void
+on_tick(struct loop_timer *t)
+{
+	struct syslog *y = container_of(t, struct syslog, linger);
+
+	if (y->reads != y->reads_seen && !outbox_waits(&y->out) &&
+	    --y->ticks > 0) {
+		y->reads_seen = y->reads;
+		timer_arm(t, TICK_MS);
+		return;
+	}
+	y->close(y);
+	outbox_stop(&y->out, y->stopped);
+}
+
+void
+syslog_stop(struct syslog *y, void (*close)(struct syslog *),
+    struct completion *done)
+{
+	y->close = close;
+	y->stopped = done;
+	y->reads_seen = y->reads;
+	y->ticks = TICKS;
+	timer_init(&y->linger, y->source.loop, on_tick);
+	timer_arm(&y->linger, TICK_MS);
 }
 
 struct batch *
@@ -103,6 +140,7 @@ syslog_batch(struct syslog *y, struct buf *buf)
 {
 	struct batch *b = batch_new();
 
+	y->reads++;
 	batch_hold(b, buf);
 	b->source = y->source.name;
 	b->timestamp = y->clock.now_ms = clock_wall_ms();

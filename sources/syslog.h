@@ -9,6 +9,7 @@
 
 #include "plugin/source.h"
 #include "sources/outbox.h"
+#include "sources/reverse.h"
 #include "sources/syslog_parse.h"
 
 struct syslog {			/* its loop's */
@@ -36,9 +37,17 @@ struct syslog {			/* its loop's */
 	enum syslog_dialect	 dialect;
 	unsigned		 keep;		/* SYSLOG_KEEP_* */
 	struct outbox		 out;
+	struct reverse		*names;		/* with clientHostnameHeader */
 	struct syslog_clock	 clock;
 	struct sb		 scratch;
 	void			*own;		/* of the one source */
+
+	/* syslog_stop */
+	uint64_t		 reads, reads_seen;
+	int			 ticks;
+	struct loop_timer	 linger;
+	void			(*close)(struct syslog *);
+	struct completion	*stopped;
 };
 
 /* Where a batch's messages come from. */
@@ -54,10 +63,15 @@ syslog_of(struct source *s)
 
 /* The part of check that all have. */
 int	syslog_check(struct source *, struct err *);
-/* Prepares to make records; room as in outbox_init. */
-void	syslog_begin(struct syslog *, enum syslog_dialect,
-	    void (*room)(void *));
+/* Prepares to make records; room as in outbox_init; named(y): names of peers
+ * became known. */
+int	syslog_begin(struct syslog *, enum syslog_dialect,
+	    void (*room)(void *), void (*named)(void *), struct err *);
 void	syslog_end(struct syslog *);
+/* Stops: first what has arrived already is read, as peers get no answer that
+ * would tell them; then close(y), then what is held is stored. */
+void	syslog_stop(struct syslog *, void (*close)(struct syslog *),
+	    struct completion *);
 
 /* A new batch that keeps buf; sets the clock. */
 struct batch *syslog_batch(struct syslog *, struct buf *buf);
@@ -79,6 +93,11 @@ extern const char *const syslog_keep_words[];
 	    "timestamp, hostname."), \
 	SETTING_STR(struct syslog, ip_header, "clientIPHeader", \
 	    .doc = "Header that gets the address of the peer."), \
+	SETTING_STR(struct syslog, name_header, "clientHostnameHeader", \
+	    .doc = "Header that gets the peer's name by reverse lookup, or " \
+	    "its address when it has none in five seconds.  TCP waits for it " \
+	    "before it reads; over UDP the first messages of a peer get its " \
+	    "address."), \
 	SETTING_BOOL(struct syslog, allow_insecure, "allow.insecure", \
 	    .def = "false", .doc = "Allows a host that is not loopback: " \
 	    "there is neither encryption nor authentication."), \

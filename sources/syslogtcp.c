@@ -35,6 +35,8 @@ struct peer {
 	struct port		*port;
 	struct conn		*c;
 	struct syslog_framer	 framer;
+	char			*name;		/* for clientHostnameHeader */
+	bool			 unnamed;	/* not read until it has one */
 	struct peer		*prev, *next;
 };
 
@@ -49,7 +51,6 @@ struct tcp {
 	struct peer		*peers;
 	struct found		*frames;
 	size_t			 n, cap;
-	bool			 stopping;
 };
 
 static struct tcp *
@@ -90,6 +91,10 @@ set_common(const struct peer *p, struct batch *b)
 	if (y->ip_header != NULL)
 		batch_set(b, NULL, slice_str(y->ip_header),
 		    slice_str(conn_peer_host(p->c)), true);
+	if (y->name_header != NULL)
+		batch_set(b, NULL, slice_str(y->name_header),
+		    slice_str(p->name != NULL ? p->name :
+		    conn_peer_host(p->c)), true);
 	if (y->port_header != NULL)
 		batch_set(b, NULL, slice_str(y->port_header),
 		    slice_str(p->port->number), true);
@@ -149,6 +154,7 @@ peer_free(struct peer *p)
 	conn_free(p->c);
 	listener_leave(p->port->listener);
 	metric_add(&p->port->y->conns, -1);
+	free(p->name);
 	free(p);
 }
 
@@ -198,6 +204,24 @@ static const struct conn_ops conn_ops = {
 	.data = on_data, .eof = on_eof, .closed = on_closed
 };
 
+/* Reads when there is room and the peer's name is known. */
+static void
+may_read(struct peer *p)
+{
+	struct syslog *y = p->port->y;
+	const char *name;
+
+	if (p->unnamed &&
+	    (name = reverse_name(y->names, conn_peer_host(p->c))) != NULL) {
+		p->name = xstrdup(name);
+		p->unnamed = false;
+	}
+	if (p->unnamed || outbox_waits(&y->out))
+		conn_pause(p->c);
+	else
+		conn_resume(p->c);
+}
+
 static void
 on_accept(struct loop *l, int fd, void *ctx)
 {
@@ -215,21 +239,22 @@ on_accept(struct loop *l, int fd, void *ctx)
 	t->peers = p;
 	p->c = conn_new(l, fd, &conn_ops, p);
 	conn_idle(p->c, y->idle_ms);
-	if (outbox_waits(&y->out))
-		conn_pause(p->c);
+	p->unnamed = y->names != NULL;
+	may_read(p);
 	metric_add(&y->accepted, 1);
 	metric_add(&y->conns, 1);
 }
 
+/* There is room, or names are known. */
 static void
-room(void *ctx)
+look_at_all(void *ctx)
 {
 	struct syslog *y = ctx;
 	struct tcp *t = y->own;
 	struct peer *p;
 
-	for (p = t->peers; p != NULL; p = p->next)
-		conn_resume(p->c);
+	for (p = t == NULL ? NULL : t->peers; p != NULL; p = p->next)
+		may_read(p);
 }
 
 static void
@@ -276,7 +301,6 @@ close_all(struct syslog *y)
 
 	if (t == NULL)
 		return;
-	t->stopping = true;
 	while (t->peers != NULL)
 		finish_peer(t->peers);
 	for (p = t->ports; p != NULL; p = next) {
@@ -314,15 +338,16 @@ tcp_start(struct source *s, const struct cursor *from, struct err *e)
 
 	(void)from;
 	y->own = xcalloc(1, sizeof(struct tcp));
-	syslog_begin(y, SYSLOG_PLAIN, room);
-	return (port_open(y, (uint16_t)y->port, e) == NULL ? -1 : 0);
+	if (syslog_begin(y, SYSLOG_PLAIN, look_at_all, look_at_all, e) == -1 ||
+	    port_open(y, (uint16_t)y->port, e) == NULL)
+		return (-1);
+	return (0);
 }
 
 static void
 tcp_stop(struct source *s, struct completion *done)
 {
-	close_all(syslog_of(s));
-	outbox_stop(&syslog_of(s)->out, done);
+	syslog_stop(syslog_of(s), close_all, done);
 }
 
 static void
@@ -463,7 +488,9 @@ multiport_start(struct source *s, const struct cursor *from, struct err *e)
 
 	(void)from;
 	y->own = xcalloc(1, sizeof(struct tcp));
-	syslog_begin(y, SYSLOG_MULTIPORT, room);
+	if (syslog_begin(y, SYSLOG_MULTIPORT, look_at_all, look_at_all,
+	    e) == -1)
+		return (-1);
 	for (i = 0; i < y->ports.n; i++) {
 		if (parse_port(y->ports.v[i], &number, e) == -1 ||
 		    (p = port_open(y, number, e)) == NULL)

@@ -66,12 +66,20 @@ add_datagram(struct syslog *y, struct batch *b, const struct udp_datagram *d,
 	static const struct syslog_origin any;
 	struct record *r;
 	char host[ADDR_TEXT];
+	const char *name;
 
 	r = syslog_add(y, b, &any, message, d->cut);
+	if (y->ip_header == NULL && y->name_header == NULL)
+		return;
+	addr_text(host, sizeof host, d->peer, false);
 	if (y->ip_header != NULL)
-		batch_set(b, r, slice_str(y->ip_header),
-		    slice_str(addr_text(host, sizeof host, d->peer, false)),
+		batch_set(b, r, slice_str(y->ip_header), slice_str(host),
 		    true);
+	if (y->name_header != NULL) {
+		name = reverse_name(y->names, host);
+		batch_set(b, r, slice_str(y->name_header),
+		    slice_str(name == NULL ? host : name), true);
+	}
 }
 
 static void
@@ -113,6 +121,13 @@ room(void *ctx)
 	udp_resume(u->socket);
 }
 
+/* The next datagrams of those peers get their names. */
+static void
+named(void *ctx)
+{
+	(void)ctx;
+}
+
 static int
 start(struct source *s, const struct cursor *from, struct err *e)
 {
@@ -131,7 +146,8 @@ start(struct source *s, const struct cursor *from, struct err *e)
 	timer_init(&u->timer, s->loop, on_timer);
 	timer_arm(&u->timer, DROPS_MS);
 	y->own = u;
-	syslog_begin(y, SYSLOG_PLAIN, room);
+	if (syslog_begin(y, SYSLOG_PLAIN, room, named, e) == -1)
+		return (-1);
 	log_info(s->who, "listening on %s (udp)", udp_name(u->socket));
 	return (0);
 }
@@ -163,8 +179,7 @@ close_socket(struct syslog *y)
 static void
 stop(struct source *s, struct completion *done)
 {
-	close_socket(syslog_of(s));
-	outbox_stop(&syslog_of(s)->out, done);
+	syslog_stop(syslog_of(s), close_socket, done);
 }
 
 static void

@@ -3,7 +3,8 @@
 
 #include <poll.h>
 
-#include "sources/outbox.h"
+#include "base/thread.h"
+#include "sources/reverse.h"
 #include "sources/sources.h"
 
 #define LINE	"<10>2012-04-13T11:11:11Z localhost.localdomain " \
@@ -489,6 +490,122 @@ START_TEST(test_stop_while_full)
 }
 END_TEST
 
+/* --- names --- */
+
+static bool
+has_name(const char *addr, char *name, size_t size)
+{
+	ck_assert_str_eq(addr, "127.0.0.1");
+	snprintf(name, size, "client.example.org");
+	return (true);
+}
+
+static bool
+has_none(const char *addr, char *name, size_t size)
+{
+	(void)addr;
+	(void)name;
+	(void)size;
+	return (false);
+}
+
+static bool
+have_name(struct rig *rig, void *ctx)
+{
+	const char *text = rig->n == 0 ? "" : rig->lines[rig->n - 1].headers;
+
+	if (strstr(text, "peer=client.example.org") != NULL)
+		return (true);
+	net_puts(*(int *)ctx, LINE);
+	return (false);
+}
+
+START_TEST(test_names)
+{
+	int fd;
+
+	reverse_lookup = _i == 0 ? has_name : has_none;
+	begin(&source_syslogtcp);
+	rig_set(&r, "clientHostnameHeader", "peer");
+	rig_start(&r);
+	fd = net_client(net_port(&r), SOCK_STREAM);
+	net_puts(fd, LINE "\n");
+	rig_wait_lines(&r, 1);
+	ck_assert_str_eq(r.lines[0].headers, _i == 0 ?
+	    GOOD " peer=client.example.org" : GOOD " peer=127.0.0.1");
+	close(fd);
+	rig_free(&r);
+}
+END_TEST
+
+START_TEST(test_names_udp)
+{
+	int fd;
+
+	reverse_lookup = has_name;
+	begin(&source_syslogudp);
+	rig_set(&r, "clientHostnameHeader", "peer");
+	rig_start(&r);
+	fd = net_client(net_port(&r), SOCK_DGRAM);
+	net_puts(fd, LINE);
+	rig_wait_lines(&r, 1);
+	ck_assert_str_eq(r.lines[0].headers, GOOD " peer=127.0.0.1");
+	rig_run(&r, have_name, &fd);
+	close(fd);
+	rig_free(&r);
+}
+END_TEST
+
+static struct mutex hung = MUTEX_INIT;
+
+static bool
+hangs(const char *addr, char *name, size_t size)
+{
+	mutex_lock(&hung);
+	mutex_unlock(&hung);
+	return (has_name(addr, name, size));
+}
+
+/* It stops while a lookup hangs. */
+START_TEST(test_names_hang)
+{
+	int fd;
+
+	mutex_lock(&hung);
+	reverse_lookup = hangs;
+	begin(&source_syslogtcp);
+	rig_set(&r, "clientHostnameHeader", "peer");
+	rig_start(&r);
+	fd = net_client(net_port(&r), SOCK_STREAM);
+	net_puts(fd, LINE "\n");
+	net_wait_metric(&r, "connections", 1);
+	ck_assert_uint_eq(r.n, 0);
+	close(fd);
+	rig_stop(&r);
+	mutex_unlock(&hung);
+	rig_free(&r);
+}
+END_TEST
+
+/* What had arrived before the stop is read. */
+START_TEST(test_stop_reads)
+{
+	int type = both[_i].type, fd, i;
+
+	begin(both[_i].ops);
+	rig_start(&r);
+	fd = net_client(net_port(&r), type);
+	for (i = 0; i < 500; i++)
+		net_puts(fd, LINE "\n");
+	if (type == SOCK_STREAM)
+		net_puts(fd, "<10>- h begun");
+	rig_stop(&r);
+	ck_assert_uint_eq(r.n, type == SOCK_STREAM ? 501 : 500);
+	close(fd);
+	rig_free(&r);
+}
+END_TEST
+
 /* --- multiport --- */
 
 START_TEST(test_ports)
@@ -752,6 +869,10 @@ static const struct unit_test tests[] = {
 	{ .fn = &test_split },
 	{ .fn = &test_batch_size },
 	{ .fn = &test_stop_while_full, .rows = 2 },
+	{ .fn = &test_stop_reads, .rows = NELEM(both) },
+	{ .fn = &test_names, .rows = 2 },
+	{ .fn = &test_names_udp },
+	{ .fn = &test_names_hang },
 	{ .fn = &test_ports },
 	{ .fn = &test_pieces },
 	{ .fn = &test_charset, .rows = 2 },
