@@ -16,6 +16,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/conf_watch.h"
 #include "agent/graph.h"
 #include "agent/monitor.h"
 #include "agent/options.h"
@@ -51,6 +52,7 @@ struct agent {
 	struct thread		 thread;
 	struct signals		 signals;
 	struct monitor		*monitor;
+	struct conf_watch	*watch;
 	bool			 ready, stopping;
 };
 
@@ -343,6 +345,17 @@ on_signal(struct signals *s, int sig)
 	loop_stop(a->main);
 }
 
+static void
+on_change(void *ctx)
+{
+	struct agent *a = ctx;
+
+	if (a->stopping)
+		return;
+	log_info(NULL, "the configuration changed: reloading");
+	reload(a);
+}
+
 static int
 start_broker(struct agent *a, struct err *e)
 {
@@ -366,6 +379,9 @@ run(struct agent *a, struct err *e)
 	if (monitor_start(&a->monitor, a->main, &a->now.monitor, a->socket,
 	    &monitor_ops, a, e) == -1)
 		goto err2;
+	if (!a->opt.no_reload)
+		a->watch = conf_watch_start(a->main, a->opt.files,
+		    a->opt.nfiles, a->opt.poll_s * 1000, on_change, a);
 	a->ready = true;
 	log_info(NULL, "agent %s is ready: %zu sources, %zu channels, "
 	    "%zu sinks%s%s", a->now.cfg->name, a->now.cfg->nsources,
@@ -373,6 +389,7 @@ run(struct agent *a, struct err *e)
 	    a->env.broker != NULL ? ", broker at " : "",
 	    a->env.broker != NULL ? broker_address(a->env.broker) : "");
 	loop_run(a->main);
+	conf_watch_stop(a->watch);
 	monitor_stop(a->monitor);
 	signals_stop(&a->signals);
 	graph_stop(a->now.graph, DRAIN_STOP_MS);
@@ -432,9 +449,11 @@ static const char usage[] =
 "                        refusing to start\n"
 "      --log-level L     error, warn, info or debug\n"
 "  -Dflume.monitoring.port=P  serve /metrics, /health and /ready there\n"
+"      --no-reload-conf  do not look whether FILE has changed\n"
+"  -i, --poll-interval S look every S seconds (30)\n"
 "\n"
-"Flume's -c, -i and --no-reload-conf are accepted and do nothing; SIGHUP\n"
-"reloads.  SIGTERM and SIGINT stop.  Exit status 78: a wrong configuration.\n";
+"SIGHUP reloads, and so does a changed file; SIGTERM and SIGINT stop.  Flume's\n"
+"-c is accepted and does nothing.  Exit status 78: a wrong configuration.\n";
 
 static int
 check_options(const struct options *o)

@@ -55,6 +55,18 @@ java_property(struct options *o, const char *arg)
 }
 
 static int
+poll_interval(struct options *o, const char *arg)
+{
+	char *end;
+
+	o->poll_s = strtol(arg, &end, 10);
+	if (*end == '\0' && o->poll_s > 0 && o->poll_s <= 86400)
+		return (0);
+	fprintf(stderr, "leat: -i %s: give seconds, 1 to 86400\n", arg);
+	return (EX_USAGE);
+}
+
+static int
 refused(const char *what, const char *instead)
 {
 	fprintf(stderr, "leat: %s is not available; %s\n", what, instead);
@@ -101,9 +113,12 @@ take(struct options *o, int c, const char *arg)
 	case 'h':
 		o->help = true;
 		return (0);
-	case 'c':		/* Flume's folder of flume-env.sh */
 	case 'i':
-	case OPT_NO_RELOAD:	/* it reloads on SIGHUP only */
+		return (poll_interval(o, arg));
+	case OPT_NO_RELOAD:
+		o->no_reload = true;
+		return (0);
+	case 'c':		/* Flume's folder of flume-env.sh */
 		return (0);
 	default:
 		return (EX_USAGE);
@@ -117,6 +132,7 @@ options_parse(struct options *o, int argc, char **argv)
 
 	memset(o, 0, sizeof *o);
 	o->monitor_port = -1;
+	o->poll_s = 30;
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "n:f:c:o:i:z:u:D:h", long_options,
 	    NULL)) != -1)

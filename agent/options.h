@@ -17,6 +17,8 @@ struct options {
 	const char	*log_level;	/* --log-level, or NULL */
 	long		 monitor_port;	/* -Dflume.monitoring.port; -1 */
 	bool		 lenient;	/* --flume-lenient */
+	bool		 no_reload;	/* --no-reload-conf */
+	long		 poll_s;	/* -i, seconds */
 	bool		 json;		/* -o json */
 	bool		 mdoc;		/* -o mdoc, for the manual page */
 	bool		 help;
