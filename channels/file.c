@@ -118,7 +118,8 @@ open_log(struct file *f, bool marked, struct err *e)
 		.fs = fs,
 		.name = f->channel.who,
 		.index_interval = 65536,
-		.zero_ahead = ZERO_AHEAD,
+		.zero_ahead = f->segment_bytes < ZERO_AHEAD ?
+		    f->segment_bytes : ZERO_AHEAD,
 		.recovery_offset = marked ? f->mark.synced : 0,
 		.scan_from = INT64_MAX,
 		.closes = group_closes,

@@ -285,6 +285,14 @@ read_view(struct view *v, int64_t offset, int64_t limit, size_t max,
 	return (1);
 }
 
+static int
+outside(const struct seglog *log, int64_t offset, struct err *e)
+{
+	return (err_set(e, ERR_NOT_FOUND, "%s: offset %lld is outside %lld to "
+	    "%lld", log->name, (long long)offset,
+	    (long long)seglog_start(log), (long long)seglog_end(log)));
+}
+
 int
 seglog_read(struct seglog *log, int64_t offset, int64_t limit, size_t max,
     bool at_least_one, struct seglog_range *r, struct err *e)
@@ -296,9 +304,7 @@ seglog_read(struct seglog *log, int64_t offset, int64_t limit, size_t max,
 
 	range_none(r, offset);
 	if (offset < seglog_start(log) || offset > end)
-		return (err_set(e, ERR_NOT_FOUND, "%s: offset %lld is outside "
-		    "%lld to %lld", log->name, (long long)offset,
-		    (long long)seglog_start(log), (long long)end));
+		return (outside(log, offset, e));
 	if (limit > end)
 		limit = end;
 	while (offset < limit) {
@@ -306,7 +312,9 @@ seglog_read(struct seglog *log, int64_t offset, int64_t limit, size_t max,
 			return (-1);
 		next = v.next;
 		active = v.active;
-		rc = read_view(&v, offset, limit, max, at_least_one, r, e);
+		/* Asked again, as a trim may have come in between. */
+		rc = offset < seglog_start(log) ? outside(log, offset, e) :
+		    read_view(&v, offset, limit, max, at_least_one, r, e);
 		if (v.seg != NULL)
 			view_release(&v);
 		if (rc != 0)

@@ -315,6 +315,7 @@ zero_ahead(struct seglog *log, struct segment *s, uint64_t bytes)
 {
 	const struct fs *fs = log->opt.fs;
 	uint64_t step = log->opt.zero_ahead;
+	uint64_t limit = atomic_load(&log->segment_bytes);
 	struct err why = ERR_INIT;
 
 	if (step == 0 || log->no_zero || s->size + bytes <= s->zeroed ||
@@ -322,6 +323,10 @@ zero_ahead(struct seglog *log, struct segment *s, uint64_t bytes)
 		return;
 	if (s->zeroed < s->size)
 		s->zeroed = s->size;
+	if (s->zeroed + step > limit)
+		step = limit > s->zeroed ? limit - s->zeroed : 0;
+	if (step < bytes)
+		return;
 	if (fs->zero(fs, atomic_load(&s->fd), (off_t)s->zeroed, (off_t)step,
 	    &why) == 0)
 		s->zeroed += step;

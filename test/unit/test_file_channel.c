@@ -375,6 +375,7 @@ struct run {
 	atomic_int	 stored[2];	/* lines acknowledged, per source */
 	atomic_int	 committed[2];
 	atomic_bool	 early;		/* a planted fault: see below */
+	atomic_bool	 over;		/* no more cuts */
 	uint64_t	 cuts;
 	char		 verdict[200];	/* the first thing that was wrong */
 };
@@ -461,7 +462,8 @@ cut_here(struct fake_disk *d, const struct fake_op *op, bool after, void *ctx)
 	int stored[2], committed[2], f;
 	uint64_t seed;
 
-	if (after && op->kind != FAKE_SYNC && op->kind != FAKE_SYNC_DIR)
+	if (atomic_load(&r->over) || (after && op->kind != FAKE_SYNC &&
+	    op->kind != FAKE_SYNC_DIR))
 		return;
 	for (seed = 0; seed < CUTS; seed++) {
 		for (f = 0; f < 2; f++) {
@@ -569,7 +571,7 @@ run(struct run *r, bool lie, bool early, int rounds)
 	fake_disk_lie(d, lie);
 	fake_disk_watch(d, cut_here, r);
 	run_work(r, d, rounds);
-	fake_disk_watch(d, NULL, NULL);
+	atomic_store(&r->over, true);
 	fake_disk_lie(d, false);
 	chan_close(&r->c);
 	fake_disk_free(d);
@@ -596,7 +598,7 @@ START_TEST(test_power_first)
 	fake_disk_watch(d, cut_here, &r);
 	chan_open(&r.c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
 	    small);
-	fake_disk_watch(d, NULL, NULL);
+	atomic_store(&r.over, true);
 	chan_close(&r.c);
 	fake_disk_free(d);
 	ck_assert_msg(r.verdict[0] == '\0', "%s", r.verdict);
@@ -692,8 +694,9 @@ START_TEST(test_full)
 	for (i = 0; i < 8; i++)
 		chan_put(&c, "r1", "f", 10 * i, 10, 2000);
 	chan_wait(&c);
+	/* Too large for the room that was zeroed before. */
 	fake_disk_full_after(d, 100);
-	chan_put(&c, "r1", "f", 80, 10, 2000);
+	chan_put(&c, "r1", "f", 80, 10, 20000);
 	while (c.ch->ops->reserve(c.ch, 1, 100, NULL) == 0)
 		c.ch->ops->cancel(c.ch, 1, 100);
 	ck_assert_int_eq(c.pending, 1);
@@ -726,7 +729,7 @@ START_TEST(test_full_freed)
 		chan_wait(&c);
 	}
 	fake_disk_full_after(d, 100);
-	chan_put(&c, "r1", "f", 200, 10, 2000);
+	chan_put(&c, "r1", "f", 200, 10, 15000);
 	chan_drain(&c, "f", 0, 150, 0, 0);
 	chan_wait(&c);
 	chan_drain(&c, "f", 150, 60, 0, 0);
@@ -744,7 +747,7 @@ START_TEST(test_full_stop)
 	chan_open(&c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
 	    small);
 	fake_disk_full_after(d, 100);
-	chan_put(&c, "r1", "f", 0, 10, 2000);
+	chan_put(&c, "r1", "f", 0, 10, 20000);
 	while (c.ch->ops->reserve(c.ch, 1, 100, NULL) == 0)
 		c.ch->ops->cancel(c.ch, 1, 100);
 	c.ch->ops->close(c.ch);
