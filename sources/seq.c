@@ -37,7 +37,7 @@ struct seq {
 	uint64_t		 stored, delivered;
 	struct seq_slot		 slots[SLOTS];
 	struct seq_slot		*idle;
-	struct batch		*held;		/* refused; its first is held_first */
+	struct batch		*held;		/* refused */
 	uint64_t		 held_first;
 	unsigned		 inflight;
 	bool			 ready, paused, stopping, rewinding;

@@ -403,114 +403,6 @@ tail_delivered(struct source *s, const struct cursor *upto)
 	tail_resume_delivered(tail_of(s), upto);
 }
 
-static struct tail_group *
-group_named(struct tail *t, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < t->ngroups; i++)
-		if (strcmp(t->groups[i].name, name) == 0)
-			return (&t->groups[i]);
-	return (NULL);
-}
-
-static int
-add_group(struct tail *t, const char *name, struct err *e)
-{
-	const char *text = NULL;
-	struct tail_group *g;
-	struct conf *c;
-
-	if (group_named(t, name) != NULL)
-		return (err_set(e, ERR_CONFIG, "filegroups names %s twice",
-		    name));
-	if ((c = conf_find(t->set.groups, name)) != NULL)
-		text = c->value;
-	if (text == NULL)
-		return (err_set(e, ERR_CONFIG, "filegroups.%s is missing: the "
-		    "path and pattern of file group %s", name, name));
-	g = &t->groups[t->ngroups];
-	if (tail_pattern_parse(&g->pattern, text, e) == -1)
-		return (err_ctx(e, "filegroups.%s", name));
-	g->name = xstrdup(name);
-	t->ngroups++;
-	return (0);
-}
-
-static int
-add_groups(struct tail *t, struct err *e)
-{
-	char *names, *word, *save = NULL;
-	int rc = 0;
-
-	names = xstrdup(t->set.groups == NULL ||
-	    t->set.groups->value == NULL ? "" : t->set.groups->value);
-	t->groups = xcalloc(strlen(names) + 1, sizeof *t->groups);
-	for (word = strtok_r(names, " \t", &save); word != NULL && rc == 0;
-	    word = strtok_r(NULL, " \t", &save))
-		rc = add_group(t, word, e);
-	free(names);
-	if (rc == 0 && t->ngroups == 0)
-		return (err_set(e, ERR_CONFIG, "filegroups is missing: the "
-		    "names of the file groups"));
-	return (rc);
-}
-
-/* Every value below node is a header; its name is the dotted rest of the key,
- * as in Flume. */
-static void
-add_headers(struct tail_group *g, const struct conf *node, const char *prefix)
-{
-	const struct conf *c;
-	struct header *h;
-	char *name;
-
-	for (c = node->children; c != NULL; c = c->next) {
-		name = xasprintf("%s%s%s", prefix, prefix[0] == '\0' ? "" : ".",
-		    c->name);
-		add_headers(g, c, name);
-		if (c->value == NULL) {
-			free(name);
-			continue;
-		}
-		g->headers = xreallocarray(g->headers, g->nheaders + 1,
-		    sizeof *g->headers);
-		h = &g->headers[g->nheaders++];
-		h->name = slice_str(name);
-		h->value = slice_str(xstrdup(c->value));
-	}
-}
-
-static int
-check_headers(struct tail *t, struct err *e)
-{
-	struct tail_group *g;
-	struct conf *c;
-
-	if (t->set.headers == NULL)
-		return (0);
-	for (c = t->set.headers->children; c != NULL; c = c->next) {
-		if ((g = group_named(t, c->name)) == NULL)
-			return (err_set(e, ERR_CONFIG, "headers.%s is for a "
-			    "file group that filegroups does not name",
-			    c->name));
-		add_headers(g, c, "");
-	}
-	return (0);
-}
-
-static int
-check_patterns(struct tail *t, struct err *e)
-{
-	struct conf *c;
-
-	for (c = t->set.groups->children; c != NULL; c = c->next)
-		if (group_named(t, c->name) == NULL)
-			return (err_set(e, ERR_CONFIG, "filegroups.%s is not "
-			    "among the names of filegroups", c->name));
-	return (0);
-}
-
 static int
 tail_check(struct source *s, struct err *e)
 {
@@ -522,11 +414,7 @@ tail_check(struct source *s, struct err *e)
 	if (t->set.position_file != NULL && t->set.position_file[0] != '/')
 		return (err_set(e, ERR_CONFIG, "positionFile \"%s\" is not an "
 		    "absolute path", t->set.position_file));
-	if (add_groups(t, e) == -1)
-		return (-1);
-	if (check_patterns(t, e) == -1)
-		return (-1);
-	return (check_headers(t, e));
+	return (tail_groups_make(t, e));
 }
 
 static void
@@ -586,25 +474,6 @@ tail_stop(struct source *s, struct completion *done)
 	tail_stop_if_done(t);
 }
 
-static void
-free_groups(struct tail *t)
-{
-	struct tail_group *g;
-	size_t i, k;
-
-	for (i = 0; i < t->ngroups; i++) {
-		g = &t->groups[i];
-		for (k = 0; k < g->nheaders; k++) {
-			free((void *)g->headers[k].name.p);
-			free((void *)g->headers[k].value.p);
-		}
-		free(g->headers);
-		free(g->name);
-		tail_pattern_fini(&g->pattern);
-	}
-	free(t->groups);
-}
-
 /* After check, start or stop. */
 static void
 tail_free(struct source *s)
@@ -620,7 +489,7 @@ tail_free(struct source *s)
 		timer_fini(&t->backoff);
 		free(t->scratch);
 	}
-	free_groups(t);
+	tail_groups_free(t);
 }
 
 /* --- where --- */
@@ -681,12 +550,13 @@ static const char *const start_names[] = { "beginning", "end", NULL };
 static const struct setting settings[] = {
 	SETTING_TREE(struct tail, set.groups, "filegroups",
 	    .flags = SETTING_REQUIRED,
-	    .doc = "Names of the file groups. filegroups.<name>: absolute path whose last part is a "
-	    "regular expression (Java's syntax, as far as PCRE2 knows it) that "
-	    "matches the whole file name. Directory parts may be globs (*, ?, "
-	    "[a-z]); ** as a part stands for directories at any depth. With "
-	    "glob: in front of the path, the last part is a glob as well. In "
-	    "globs, names that begin with a dot match only a part that does."),
+	    .doc = "Names of the file groups. filegroups.<name>: absolute path "
+	    "whose last part is a regular expression (Java's syntax, as far as "
+	    "PCRE2 knows it) that matches the whole file name. Directory parts "
+	    "may be globs (*, ?, [a-z]); ** as a part stands for directories "
+	    "at any depth. With glob: in front of the path, the last part is a "
+	    "glob as well. In globs, names that begin with a dot match only a "
+	    "part that does."),
 	SETTING_TREE(struct tail, set.headers, "headers",
 	    .doc = "headers.<group>.<key>: a header for each line of that "
 	    "group."),

@@ -2,6 +2,7 @@
  * What the files of the TAILDIR source share.  Nobody else includes it.
  *
  *	tail.c			the plugin: settings, life, the turn of work
+ *	tail_groups.c		file groups, from the settings
  *	tail_read.c		bytes of one file into one batch
  *	tail_file.c		one file: open, grown, cut off, closed
  *	tail_follow.c		which files: new, renamed, lost, retired
@@ -61,11 +62,11 @@ struct tail_stream {
 
 struct tail_dir {
 	struct tail		*tail;
-	char			*path;		/* "/" or without a slash behind */
+	char			*path;		/* no slash behind, but "/" */
 	struct watch_dir	*watch;		/* NULL: not (yet) there */
 	tail_parts		*at;		/* per group */
 	struct map		*names;		/* -> struct tail_file */
-	struct tail_dir		*parent;	/* NULL: only a base */
+	struct tail_dir		*parent;	/* NULL: a base */
 	TAILQ_HEAD(, tail_dir)	 children;
 	TAILQ_ENTRY(tail_dir)	 sibling;
 	uint64_t		 dev, ino;
@@ -86,7 +87,7 @@ struct tail_file {
 	int			 fd;		/* -1: closed */
 	struct tail_dir		*dir;		/* NULL: name lost */
 	char			*path;		/* the last one known */
-	const char		*blocked;	/* why it is not read; or NULL */
+	const char		*blocked;	/* why it is not read */
 	bool			 dirty;		/* there may be something */
 	bool			 link;		/* reached through a link */
 	bool			 retry;		/* in tail.retry */
@@ -101,7 +102,7 @@ struct tail_file {
 	int			 warned;	/* errno said last */
 	int64_t			 active_ns;	/* grew or was read */
 	int64_t			 old_ns;	/* read then, not delivered */
-	int64_t			 young_ns;	/* likewise, up to young_pos.. */
+	int64_t			 young_ns;	/* likewise, at young_pos */
 	uint64_t		 young_pos;
 	TAILQ_ENTRY(tail_file)	 generation_link;
 	TAILQ_ENTRY(tail_file)	 open_link, lost_link, retry_link, link_link;
@@ -215,6 +216,10 @@ void	 tail_stop_if_done(struct tail *);
 /* Puts a cursor entry on its way, for the channel that keeps positions. */
 void	 tail_notice(struct tail *, const uint8_t key[TAIL_KEY_SIZE],
 	    uint64_t offset, struct slice note);
+
+/* tail_groups.c */
+int	 tail_groups_make(struct tail *, struct err *);
+void	 tail_groups_free(struct tail *);
 
 /* tail_read.c */
 enum tail_got { TAIL_NOTHING, TAIL_AGAIN, TAIL_BATCH };

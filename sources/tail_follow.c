@@ -16,7 +16,7 @@
  * A file that lost its name is looked for in the folder where it was, twice,
  * a pollInterval apart, since a listing may miss what is renamed meanwhile.
  * If it is not there, it was deleted or moved out of sight: as long as its
- * descriptor is open, it is read to its end and until it rested for idleTimeout.
+ * descriptor is open, it is read, until it has rested for idleTimeout.
  */
 #include "sources/tail.h"
 

@@ -59,8 +59,8 @@ bool	 tail_pattern_path(const struct tail_pattern *, const char *path);
 /*
  * The names from which rotation may have made this one: a separator, then
  * digits, dates and separators are taken from its end or from before its
- * suffix: app.log.1, app.log-20261121, app-2026-11-21.log, app.3.log.  Start with
- * *it = 0; out holds strlen(name) + 1 bytes; false at the end.
+ * suffix: app.log.1, app.log-20261121, app-2026-11-21.log, app.3.log.  Start
+ * with *it = 0; out holds strlen(name) + 1 bytes; false at the end.
  */
 bool	 tail_name_origin(const char *name, size_t *it, char *out);
 

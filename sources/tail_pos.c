@@ -1,6 +1,6 @@
 /*
- * A frame is length u32, CRC u32, and a cursor as base/cursor.h encodes it.  The
- * CRC goes on from the one of the frame before, so a frame from an earlier
+ * A frame is length u32, CRC u32, and a cursor as base/cursor.h encodes it.
+ * The CRC goes on from the one of the frame before, so a frame from an earlier
  * life of the same blocks does not pass for the next one.  Reading stops at
  * the first frame that is not right; everything before it was put in this
  * order, and nothing behind it counts.

@@ -36,8 +36,8 @@ struct reading {
 	struct batch		*batch;
 	uint32_t		 part;
 	uint32_t		 limit;		/* records */
-	uint64_t		 resume;	/* truncate: behind the line end
-						   that lies beyond the window; 0 */
+	uint64_t		 resume;	/* truncate: behind the line
+						   end beyond the window */
 };
 
 /* --- reading --- */
@@ -122,7 +122,7 @@ set_number(struct reading *r, struct record *rec, struct slice name,
 	batch_set(r->batch, rec, name, slice_str(text), true);
 }
 
-/* One record of len bytes at p; `whole` bytes of the file are behind us then. */
+/* One record of len bytes at p, which takes `whole` bytes of the file. */
 static struct record *
 add(struct reading *r, size_t len, uint64_t whole)
 {

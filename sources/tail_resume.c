@@ -386,9 +386,23 @@ pos_timer(struct loop_timer *timer)
 }
 
 static void
+pos_flush(struct tail *t, bool sync)
+{
+	struct err e = ERR_INIT;
+
+	if (tail_pos_flush(t->pos, sync, &e) == -1)
+		log_warn(t->source.who, "positions cannot be written: %s",
+		    e.msg);
+}
+
+/* After the stop a memory channel is drained: what comes back then is written
+ * at once, since the next start may follow. */
+static void
 pos_changed(struct tail *t)
 {
-	if (!t->pos_timer.armed && !t->stopping)
+	if (t->stopping)
+		pos_flush(t, false);
+	else if (!t->pos_timer.armed)
 		timer_arm(&t->pos_timer, FLUSH_MS);
 }
 
@@ -396,14 +410,9 @@ pos_changed(struct tail *t)
 void
 tail_resume_settled(struct tail *t)
 {
-	struct err e = ERR_INIT;
-
-	if (!t->pos_published)
-		return;
+	if (t->pos_published)
+		pos_flush(t, false);
 	t->pos_published = false;
-	if (tail_pos_flush(t->pos, false, &e) == -1)
-		log_warn(t->source.who, "positions cannot be written: %s",
-		    e.msg);
 }
 
 static void
@@ -579,13 +588,10 @@ tail_resume_started(struct tail *t, struct err *e)
 void
 tail_resume_stop(struct tail *t)
 {
-	struct err e = ERR_INIT;
-
 	timer_disarm(&t->pos_timer);
 	timer_disarm(&t->export_timer);
-	if (t->pos != NULL && tail_pos_flush(t->pos, true, &e) == -1)
-		log_warn(t->source.who, "positions cannot be written: %s",
-		    e.msg);
+	if (t->pos != NULL && tail_pos_dirty(t->pos))
+		pos_flush(t, true);
 	if (t->set.position_file != NULL && t->export_dirty)
 		export_now(t);
 }
@@ -606,6 +612,8 @@ tail_resume_free(struct tail *t)
 {
 	if (t->known == NULL)
 		return;
+	if (t->started)		/* stopped; what was delivered since */
+		tail_resume_stop(t);
 	free_known(t->known);
 	free_known(t->imported);
 	cursor_set_free(t->gone);

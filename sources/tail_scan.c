@@ -3,9 +3,10 @@
  *
  * Every directory in which a group may have files is watched; nothing is
  * polled but what cannot be watched, symbolic links, and bases that are not
- * there yet.  A watch only says which name to look at.  Once a minute all are listed
- * again, because not every change makes an event (writes through a mapping do
- * not), and because what is believed should be compared with what is.
+ * there yet.  A watch only says which name to look at.  Once a minute all are
+ * listed again, because not every change makes an event (writes through a
+ * mapping do not), and because what is believed should be compared with what
+ * is.
  */
 #include "sources/tail.h"
 
