@@ -316,16 +316,17 @@ stop_source(struct rig *r)
 	rig_run(r, is_stopped, NULL);
 	while (r->deliver_task.queued)
 		rig_turn(r);
-	free_source(r);
 }
 
+/* As the agent stops: what a memory channel still holds is delivered between
+ * the source's stop and its free. */
 void
 rig_stop(struct rig *r)
 {
 	rig_store(r, r->ntaken);
-	rig_deliver(r, r->nkept);
 	stop_source(r);
 	rig_deliver(r, r->nkept);
+	free_source(r);
 }
 
 static void
@@ -367,6 +368,7 @@ rig_kill(struct rig *r)
 	rig_store(r, r->ntaken);	/* so that it can stop */
 	drop(&r->kept, &r->nkept);
 	stop_source(r);
+	free_source(r);
 	drop(&r->kept, &r->nkept);
 	for (; r->n > n; r->n--) {
 		free(r->lines[r->n - 1].text);

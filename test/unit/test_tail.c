@@ -338,7 +338,7 @@ START_TEST(test_batch_size)
 	begin("a");
 	rig_set(&r, "batchSize", "10");
 	for (i = 0; i < 1000; i++)
-		rig_write(&r, "a", "0123456789012345678901234567890123456789\n");
+		rig_write(&r, "a", "012345678901234567890123456789012345\n");
 	r.hold_delivery = true;
 	rig_start(&r);
 	rig_wait_lines(&r, 1000);

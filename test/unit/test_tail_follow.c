@@ -1,4 +1,4 @@
-/* sources/tail: rotation, truncation, discovery; while it runs and while not. */
+/* sources/tail: rotation, truncation, discovery; running and stopped. */
 #include "test/unit/source_rig.h"
 
 #include <sys/resource.h>

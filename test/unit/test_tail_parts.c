@@ -50,7 +50,7 @@ static const struct {
 	{ "glob:/var/log/.*.log", "/var/log/.a.log", true },
 	{ "glob:/v/**/app-[0-9].log", "/v/x/y/app-3.log", true },
 	{ "glob:/v/**/app-[0-9].log", "/v/x/y/app-x.log", false },
-	/* An expression that needs for ever does not match, and says so soon. */
+	/* An expression that needs for ever does not match, soon. */
 	{ "/v/(a+)+b", "/v/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", false },
 	{ "/v/f.o", "/v/f\xff" "o", false },
 	{ "/v/f.o", "/v/f\xc3\xa4o", true },

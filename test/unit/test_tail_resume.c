@@ -43,6 +43,25 @@ START_TEST(test_restart)
 }
 END_TEST
 
+/* Delivered between the stop and the end, while the channel is drained. */
+START_TEST(test_drained)
+{
+	begin(kinds[_i], "a");
+	rig_set(&r, "batchSize", "1");
+	rig_write(&r, "a", "1\n2\n3\n");
+	r.hold_delivery = true;
+	rig_start(&r);
+	rig_wait_taken(&r, 3);
+	rig_stop(&r);
+	ck_assert_uint_eq(r.n, 3);
+	r.hold_delivery = false;
+	rig_start(&r);
+	rig_sync(&r);
+	rig_expect(&r, "1", "2", "3", NULL);
+	rig_free(&r);
+}
+END_TEST
+
 /* Taken, and on no disk: read again.  Durable: stored is enough. */
 START_TEST(test_kill)
 {
@@ -487,6 +506,7 @@ END_TEST
 
 static const struct unit_test tests[] = {
 	{ .fn = &test_restart, .rows = 2 },
+	{ .fn = &test_drained, .rows = 2 },
 	{ .fn = &test_kill, .rows = 2 },
 	{ .fn = &test_moved_on_delivery },
 	{ .fn = &test_not_delivered },
