@@ -26,6 +26,7 @@
 #include "loop/conn.h"
 #include "loop/listen.h"
 
+#define PART_MS		INT64_C(200)	/* for connections to end by themselves */
 #define DECODE_FACTOR	16	/* bytes of arena per byte of request */
 #define DECODE_FLOOR	(64u << 10)
 #define ANSWER_MAX	(1u << 30)
@@ -739,7 +740,9 @@ server_stop(struct broker *b, int64_t deadline_ms)
 	if (b->listener == NULL)
 		return;
 	wait_idle(b, &b->nrequests, deadline);
-	wait_idle(b, &b->nconns, deadline);
+	/* The last answers are on their way; a client that keeps its side open
+	 * does not hold up the stop. */
+	wait_idle(b, &b->nconns, clock_mono_ns() + PART_MS * 1000000);
 	on_each_loop(b, drop_loop);
 	/* What is orphaned now is answered by the flusher and the groups. */
 	wait_idle(b, &b->nrequests, INT64_MAX);
