@@ -46,20 +46,28 @@ check_components(struct agent_config *cfg, struct conf_problems *p)
 	return (graph_new(cfg, &env, NULL, 0, p));
 }
 
+static const char *
+plural(size_t n)
+{
+	return (n == 1 ? "" : "s");
+}
+
 static void
 summary(const struct agent_config *cfg, const struct conf_problems *p)
 {
 	size_t warnings = p->n - p->errors;
 
 	if (p->errors > 0) {
-		printf("%zu error%s\n", p->errors, p->errors == 1 ? "" : "s");
+		printf("%zu error%s\n", p->errors, plural(p->errors));
 		return;
 	}
-	printf("agent %s is good: %zu sources, %zu channels, %zu sinks%s",
-	    cfg->name, cfg->nsources, cfg->nchannels, cfg->nsinks,
+	printf("agent %s is good: %zu source%s, %zu channel%s, %zu sink%s%s",
+	    cfg->name, cfg->nsources, plural(cfg->nsources),
+	    cfg->nchannels, plural(cfg->nchannels), cfg->nsinks,
+	    plural(cfg->nsinks),
 	    agent_wants_broker(cfg) ? ", with the built-in broker" : "");
 	if (warnings > 0)
-		printf(" (%zu warning%s)", warnings, warnings == 1 ? "" : "s");
+		printf(" (%zu warning%s)", warnings, plural(warnings));
 	printf("\n");
 }
 

@@ -78,13 +78,17 @@ unit_main(const char *name, const struct unit_test *v, size_t n)
 		    (int)s_.len, (const char *)s_.p, (text));		\
 	} while (0)
 
-/* A new temporary folder: its descriptor; its path in path. */
+/* A new temporary folder ($TMPDIR when that is short enough, else /tmp): its
+ * descriptor; its path in path. */
 static inline int
 unit_dir(char path[64])
 {
+	const char *tmp = getenv("TMPDIR");
 	int fd;
 
-	snprintf(path, 64, "/tmp/leat-unit-XXXXXX");
+	if (tmp == NULL || tmp[0] != '/' || strlen(tmp) > 40)
+		tmp = "/tmp";
+	snprintf(path, 64, "%s/leat-unit-XXXXXX", tmp);
 	ck_assert_ptr_nonnull(mkdtemp(path));
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(fd, 0);
