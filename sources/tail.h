@@ -200,6 +200,7 @@ struct tail {
 
 	/* tail_resume.c */
 	struct map		*known;		/* id -> struct tail_known */
+	struct map		*births;	/* the same, without device */
 	struct map		*imported;	/* inode -> struct tail_known */
 	bool			 first;		/* nothing was known */
 	bool			 search_known;	/* some were not found yet */

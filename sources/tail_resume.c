@@ -40,6 +40,14 @@ id_key(const struct tail_id *id, uint8_t key[TAIL_KEY_SIZE])
 	return (slice_of(key, TAIL_ID_SIZE));
 }
 
+/* Inode and birth time: what stays when a device gets another number. */
+static struct slice
+birth_key(const struct tail_id *id, uint8_t key[TAIL_KEY_SIZE])
+{
+	tail_key_encode(id, 0, key);
+	return (slice_of(key + 8, TAIL_ID_SIZE - 8));
+}
+
 static void
 known_free(struct tail_known *k)
 {
@@ -49,6 +57,16 @@ known_free(struct tail_known *k)
 }
 
 /* --- what is known --- */
+
+static void
+known_remove(struct tail *t, const struct tail_known *k)
+{
+	uint8_t key[TAIL_KEY_SIZE];
+
+	map_remove(t->known, id_key(&k->id, key));
+	if (map_get(t->births, birth_key(&k->id, key)) == k)
+		map_remove(t->births, birth_key(&k->id, key));
+}
 
 static void
 forget_older(struct tail *t, const struct tail_known *k)
@@ -91,10 +109,34 @@ know(struct tail *t, const struct cursor_entry *entry, struct err *e)
 	}
 	if (old != NULL) {
 		forget_older(t, old);
+		known_remove(t, old);
 		known_free(old);
 	}
 	map_put(t->known, id_key(&id, key), k);
+	map_put(t->births, birth_key(&id, key), k);
 	return (0);
+}
+
+/*
+ * Numbers of devices may differ after a reboot or a mount (btrfs, NFS, LVM).
+ * The same inode, born in the same nanosecond and in the same folder, is the
+ * same file; its checksums are compared before it is read, as always.
+ */
+static struct tail_known *
+find_by_birth(const struct tail *t, const struct tail_id *id,
+    const char *path)
+{
+	size_t dir = (size_t)(strrchr(path, '/') - path) + 1;
+	uint8_t key[TAIL_KEY_SIZE];
+	struct tail_known *k;
+
+	if (id->birth == 0)
+		return (NULL);
+	k = map_get(t->births, birth_key(id, key));
+	if (k == NULL || (size_t)(strrchr(k->path, '/') - k->path) + 1 != dir ||
+	    memcmp(k->path, path, dir) != 0)
+		return (NULL);
+	return (k);
 }
 
 static void
@@ -197,6 +239,8 @@ tail_resume_find(struct tail *t, const struct tail_id *id, const char *path,
 	uint8_t key[TAIL_KEY_SIZE];
 
 	k = map_get(t->known, id_key(id, key));
+	if (k == NULL)
+		k = find_by_birth(t, id, path);
 	if (k == NULL && t->starting && map_size(t->imported) > 0)
 		k = find_imported(t, id, path, size);
 	return (k);
@@ -278,11 +322,15 @@ tail_resume_file(struct tail_file *f, struct tail_known *k)
 	uint8_t key[TAIL_KEY_SIZE];
 
 	if (k != NULL && !k->imported) {
-		map_remove(t->known, id_key(&k->id, key));
+		known_remove(t, k);
 		f->generation = k->generation;
 		f->mark = k->mark;
 		f->size = k->size;
 		f->seen = f->stored = f->delivered = f->mark.pos;
+		if (!tail_id_eq(&f->id, &k->id)) {
+			forget_older(t, k);
+			tail_resume_publish(f);
+		}
 	} else if (k != NULL) {
 		put_be64(key, k->id.ino);
 		map_remove(t->imported, slice_of(key, 8));
@@ -329,7 +377,7 @@ give_up(struct tail *t, struct tail_known *k)
 		    "file=%s read=%" PRIu64 " size=%" PRIu64, k->path, unread,
 		    k->path, k->mark.pos, k->size);
 	}
-	map_remove(t->known, id_key(&k->id, key));
+	known_remove(t, k);
 	tail_key_encode(&k->id, k->generation, key);
 	tail_notice(t, key, CURSOR_GONE, SLICE(""));
 	tail_resume_forget(t, key, k->mark.pos, k->mark.pos);
@@ -558,6 +606,7 @@ tail_resume_start(struct tail *t, const struct cursor *from, struct err *e)
 	size_t i;
 
 	t->known = map_new();
+	t->births = map_new();
 	t->imported = map_new();
 	t->gone = cursor_set_new();
 	timer_init(&t->pos_timer, t->source.loop, pos_timer);
@@ -615,6 +664,7 @@ tail_resume_free(struct tail *t)
 	if (t->started)		/* stopped; what was delivered since */
 		tail_resume_stop(t);
 	free_known(t->known);
+	map_free(t->births);
 	free_known(t->imported);
 	cursor_set_free(t->gone);
 	tail_pos_close(t->pos);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "sources/sources.h"
+#include "sources/tail_identity.h"
 #include "sources/tail_pos.h"
 #include "test/fake/fake_disk.h"
 
@@ -302,6 +303,51 @@ START_TEST(test_positions_power)
 }
 END_TEST
 
+/* The device has another number since: the same files. */
+START_TEST(test_device_number)
+{
+	struct cursor_set *other = cursor_set_new();
+	struct cursor c;
+	struct cursor_entry entry;
+	uint8_t key[TAIL_KEY_SIZE];
+	uint32_t generation;
+	struct tail_id id;
+	uint64_t dev = 0;
+	size_t i;
+
+	begin(true, "a.*");
+	rig_write(&r, "a1", "1\n");
+	rig_write(&r, "a2", "2\n");
+	rig_start(&r);
+	rig_wait_lines(&r, 2);
+	rig_stop(&r);
+	c = cursor_set_view(r.cursor);
+	for (i = 0; i < c.n; i++) {
+		entry = c.v[i];
+		ck_assert(tail_key_decode(entry.key, &id, &generation));
+		dev = id.dev;
+		id.dev += 77;
+		tail_key_encode(&id, generation, key);
+		entry.key = slice_of(key, sizeof key);
+		cursor_set_put(other, &entry);
+	}
+	cursor_set_free(r.cursor);
+	r.cursor = other;
+	rig_write(&r, "a1", "3\n");
+	rig_start(&r);
+	rig_sync(&r);
+	rig_expect(&r, "1", "2", "3", NULL);
+	/* Under the new number only. */
+	c = cursor_set_view(r.cursor);
+	ck_assert_uint_eq(c.n, 3);
+	for (i = 0; i < c.n; i++) {
+		ck_assert(tail_key_decode(c.v[i].key, &id, &generation));
+		ck_assert_uint_eq(id.dev, dev);
+	}
+	rig_free(&r);
+}
+END_TEST
+
 /* --- where a file begins --- */
 
 START_TEST(test_skip_to_end)
@@ -515,6 +561,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &test_note_unknown },
 	{ .fn = &test_key_unknown },
 	{ .fn = &test_positions_power, .rows = 10 },
+	{ .fn = &test_device_number },
 	{ .fn = &test_skip_to_end, .rows = 2 },
 	{ .fn = &test_start_at_end, .rows = 2 },
 	{ .fn = &test_flume_import, .rows = 2 },
