@@ -452,8 +452,8 @@ static const char usage[] =
 "      --no-reload-conf  do not look whether FILE has changed\n"
 "  -i, --poll-interval S look every S seconds (30)\n"
 "\n"
-"SIGHUP reloads, and so does a changed file; SIGTERM and SIGINT stop.  Flume's\n"
-"-c is accepted and does nothing.  Exit status 78: a wrong configuration.\n";
+"SIGHUP reloads, and so does a changed file; SIGTERM and SIGINT stop.\n"
+"Flume's -c is accepted and does nothing.  Exit status 78: a wrong configuration.\n";
 
 static int
 check_options(const struct options *o)

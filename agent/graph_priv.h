@@ -78,7 +78,8 @@ void	sink_node_stop(struct sink_node *);
 /* The sources of g for which stop[i] is set (NULL: all), side by side. */
 void	graph_stop_sources(struct graph *g, const bool *stop);
 /* Memory channels would forget what they hold: gives the sinks of the channels
- * for which drain[i] is set (NULL: all) until drain_ms.  False: some are left. */
+ * for which drain[i] is set (NULL: all) until drain_ms.  False: some are
+ * left. */
 bool	graph_drain(struct graph *g, const bool *drain, int64_t drain_ms);
 /* Nothing more is reported to these sources (NULL: to all), and what was has
  * arrived on their loops. */

@@ -181,7 +181,7 @@ start_new(struct plan *p)
 #define START(call) do {						\
 		e = (struct err)ERR_INIT;				\
 		if ((call) == -1) {					\
-			log_error(NULL, "reload: %s: it stays stopped; "	\
+			log_error(NULL, "reload: %s: it stays stopped; " \
 			    "mend it and send SIGHUP again", e.msg);	\
 			rc = -1;					\
 		}							\

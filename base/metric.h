@@ -34,8 +34,10 @@ struct metric {
 #define METRIC_ROW(t, st, m, nm, dc)					\
 	{ (t), offsetof(st, m) + 0 * sizeof (char [			\
 	  _Generic(&((st *)0)->m, metric_t *: 1, default: -1)]), (nm), (dc) }
-#define METRIC_COUNTER(st, m, nm, dc) METRIC_ROW(METRIC_IS_COUNTER, st, m, nm, dc)
-#define METRIC_GAUGE(st, m, nm, dc) METRIC_ROW(METRIC_IS_GAUGE, st, m, nm, dc)
+#define METRIC_COUNTER(st, m, nm, dc)					\
+	METRIC_ROW(METRIC_IS_COUNTER, st, m, nm, dc)
+#define METRIC_GAUGE(st, m, nm, dc)					\
+	METRIC_ROW(METRIC_IS_GAUGE, st, m, nm, dc)
 #define METRIC_END	{ METRIC_LAST, 0, NULL, NULL }
 
 /* One writer: no locked instruction. */
@@ -74,7 +76,7 @@ struct metric_object {
 	const struct metric	*table;
 	const void		*obj;
 	const char		*prefix;	/* "leat_source_" */
-	const char		*labels;	/* source="r1",agent="a1"; or "" */
+	const char		*labels;	/* source="r1",...; or "" */
 };
 void	metrics_print(struct sb *, const struct metric_object *, size_t n);
 /* Appends name="value" with the value escaped, and a comma before all but the

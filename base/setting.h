@@ -39,11 +39,12 @@ struct setting {
 	enum setting_type	 type;
 	size_t			 offset;
 	const char		*name;		/* key; may hold dots */
-	const char *const	*aliases;	/* other spellings, NULL-ended */
+	const char *const	*aliases;	/* spellings, NULL-ended */
 	const char		*def;		/* NULL: zero or NULL */
 	const char		*min, *max;
 	const char *const	*names;		/* SET_ENUM, NULL-ended */
-	int64_t			 unit_ms;	/* SET_DURATION: of a bare number */
+	int64_t			 unit_ms;	/* SET_DURATION: of a bare
+						   number */
 	unsigned		 flags;
 	const char		*doc;		/* sentences */
 };

@@ -18,7 +18,8 @@ struct slice {
 
 #define SLICE_NULL	((struct slice){ NULL, 0 })
 /* A slice of a string literal. */
-#define SLICE(lit)	((struct slice){ (const uint8_t *)(lit), sizeof (lit) - 1 })
+#define SLICE(lit)							\
+	((struct slice){ (const uint8_t *)(lit), sizeof (lit) - 1 })
 
 static inline struct slice
 slice_of(const void *p, size_t len)
@@ -30,7 +31,8 @@ slice_of(const void *p, size_t len)
 static inline struct slice
 slice_str(const char *s)
 {
-	return ((struct slice){ (const uint8_t *)s, s == NULL ? 0 : strlen(s) });
+	return ((struct slice){ (const uint8_t *)s,
+	    s == NULL ? 0 : strlen(s) });
 }
 
 static inline bool

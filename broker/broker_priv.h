@@ -184,7 +184,8 @@ struct broker {			/* const after start but what says otherwise */
 	struct mutex		 idle_lock;
 	struct cond		 idle;		/* one of these became less */
 	size_t			 nrequests;	/* idle_lock: not answered */
-	atomic_size_t		 queued;	/* bytes of requests in queues */
+	atomic_size_t		 queued;	/* bytes of requests in
+						   queues */
 	size_t			 nconns;	/* idle_lock */
 	size_t			 nstarting;	/* idle_lock: loops */
 	struct broker_metrics	 m;

@@ -26,7 +26,8 @@
 #include "loop/conn.h"
 #include "loop/listen.h"
 
-#define PART_MS		INT64_C(200)	/* for connections to end by themselves */
+#define PART_MS		INT64_C(200)	/* for connections to end by
+					   themselves */
 #define DECODE_FACTOR	16	/* bytes of arena per byte of request */
 #define DECODE_FLOOR	(64u << 10)
 #define ANSWER_MAX	(1u << 30)

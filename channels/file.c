@@ -312,8 +312,8 @@ static const struct setting settings[] = {
 	SETTING_TREE(struct file, encryption, "encryption",
 	    .doc = "Not supported: put the folder on an encrypted file "
 	    "system."),
-	SETTING_NOOP("checkpointDir", "There is no checkpoint: the mark of what "
-	    "is delivered lies beside the data."),
+	SETTING_NOOP("checkpointDir", "There is no checkpoint: the mark of "
+	    "what is delivered lies beside the data."),
 	SETTING_NOOP("checkpointInterval", "The mark is written at least every "
 	    "100 ms while it moves, and at a stop."),
 	SETTING_NOOP("checkpointOnClose", "The mark is always written at a "

@@ -35,7 +35,8 @@ struct group {
 	int64_t		 first;		/* offset of its first batch */
 	uint64_t	 bytes;		/* of its batches, without this one */
 	uint32_t	 crc;		/* group_sum over them */
-	uint64_t	 records;	/* data records ever put, this included */
+	uint64_t	 records;	/* data records ever put, this
+					   included */
 	uint64_t	 stored_bytes;	/* bytes of data batches, likewise */
 	struct slice	 changes;
 };
@@ -84,8 +85,8 @@ struct group_check {
 	bool		 known;		/* channel is set; else the first one is
 					   taken */
 	bool		 started;
-	bool		 broken;	/* bad bytes or a bad group since the last
-					   one that was kept */
+	bool		 broken;	/* bad bytes or a bad group since the
+					   last one that was kept */
 	int64_t		 next;		/* offset of the batch to come */
 	uint64_t	 number;	/* of the last group */
 	int64_t		 first;		/* of the group being read */

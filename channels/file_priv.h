@@ -3,9 +3,9 @@
  *
  *	put ----> arrivals ----> flusher: group, append, sync ----> synced
  *	(encodes in the		    |				      |
- *	 source's thread)	    +-> mark, trim		take: reads units
- *						commit: units are done, the
- *						mark moves, delivered()
+ *	 source's thread)	    +-> mark, trim	 take: reads units
+ *						 commit: units are done, the
+ *						 mark moves, delivered()
  *
  * One thread, the flusher, owns the seglog and the mark file.  One mutex guards
  * the rest; it is not held for reading, writing, syncing or a callback.
@@ -98,7 +98,8 @@ struct file {
 	struct arrival		*head, **tail;
 	uint64_t		 pending;	/* bytes between put and sync */
 	uint64_t		 reserved_records, reserved_bytes;
-	uint64_t		 put_records, put_bytes;	/* ever, as stored */
+	/* ever, as stored */
+	uint64_t		 put_records, put_bytes;
 	bool			 starved;
 	bool			 disk_full;	/* an append has failed */
 	int64_t			 space_at;	/* when `space` was asked */
@@ -149,8 +150,8 @@ uint64_t file_held_bytes(const struct file *);
 uint64_t file_held_records(const struct file *);
 
 /* --- file_cursor.c --- */
-int	 file_cursor(struct channel *, const char *source, struct cursor_set *out,
-	    struct err *e);
+int	 file_cursor(struct channel *, const char *source,
+	    struct cursor_set *out, struct err *e);
 /* Records of b that are held already, from the front.  With the lock. */
 uint32_t file_held_prefix(struct file *, const struct batch *b);
 /* Lays a batch's cursor over what is held and says what has changed.  With the
@@ -161,7 +162,8 @@ void	 file_cursor_put(struct file *, const struct batch *,
 void	 file_cursor_load(struct file *);
 void	 positions_clear(struct positions *);
 /* Lays changes over them. */
-int	 positions_apply(struct positions *, struct slice changes, struct err *e);
+int	 positions_apply(struct positions *, struct slice changes,
+	    struct err *e);
 /* Adds all of them as changes. */
 void	 positions_snapshot(const struct positions *, struct sb *out);
 

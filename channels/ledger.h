@@ -39,8 +39,8 @@ struct returned {		/* a rolled-back lease */
 
 struct ledger {
 	struct unit	*head, *tail;
-	struct unit	*cursor;	/* the first with records never leased, or
-					   NULL */
+	struct unit	*cursor;	/* the first with records never leased,
+					   or NULL */
 	uint64_t	 seq;
 	size_t		 units;
 	struct returned	*back;		/* sorted, the last comes first */

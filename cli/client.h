@@ -29,7 +29,7 @@ struct client_flags {
 #define CLIENT_FLAGS(c)							\
 	FLAG_STR_ROW("bootstrap-server", &(c)->bootstrap, "HOST:PORT,...", \
 	    "The cluster; 127.0.0.1:9092 unless set here or in a profile."), \
-	FLAG_STR_ROW("broker-list", &(c)->bootstrap, "HOST:PORT", NULL),	\
+	FLAG_STR_ROW("broker-list", &(c)->bootstrap, "HOST:PORT", NULL), \
 	FLAG_STR_ROW("command-config", &(c)->config, "FILE",		\
 	    "Client settings, one key=value per line."),		\
 	FLAG_STR_ROW("profile", &(c)->profile, "NAME",			\

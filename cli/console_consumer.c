@@ -2,9 +2,9 @@
  * leat console-consumer: prints the records of a topic, with the flags and
  * properties of kafka-console-consumer.sh.
  *
- * With --group it subscribes and commits, so that the next one goes on; without,
- * it reads partitions by itself and commits nothing.  Ends on Ctrl-C, after
- * --max-messages, or when nothing came for --timeout-ms.
+ * With --group it subscribes and commits, so that the next one goes on;
+ * without, it reads partitions by itself and commits nothing.  Ends on Ctrl-C,
+ * after --max-messages, or when nothing came for --timeout-ms.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,4 +1,5 @@
-/* leat topics: create, list, describe, alter, delete; kafka-topics.sh's flags. */
+/* leat topics: create, list, describe, alter, delete, with the flags of
+ * kafka-topics.sh. */
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -16,7 +16,8 @@
 
 #define MATCH_LIMIT	1000000
 #define STACK_FIRST	((size_t)32 << 10)
-#define STACK_MAX	((size_t)16 << 20)	/* what a long record may need */
+#define STACK_MAX	((size_t)16 << 20)	/* what a long record may
+						   need */
 
 struct regex_filter {
 	struct interceptor	 interceptor;

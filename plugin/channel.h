@@ -17,16 +17,18 @@ struct channel;
 
 struct lease {
 	struct channel		*channel;
-	struct batch		*batch;		/* NULL until lease_batch(), when
-						   the channel holds it encoded */
+	struct batch		*batch;		/* NULL until lease_batch(),
+						   when the channel holds it
+						   encoded */
 	uint32_t		 first, n;	/* these records of it */
-	size_t			 bytes;		/* of their bodies and headers */
+	size_t			 bytes;		/* of their bodies and
+						   headers */
 	int32_t			 hint;		/* batch's, or BATCH_NO_HINT */
 	/*
 	 * One whole Kafka record batch v2 (61-byte header and records) holding
-	 * exactly this lease, with no headers; p NULL when there is none.  Valid
-	 * until commit or rollback.  producer fields are the channel's own use:
-	 * whoever passes it on patches the header and the CRC.
+	 * exactly this lease, with no headers; p NULL when there is none.
+	 * Valid until commit or rollback.  producer fields are the channel's
+	 * own use: whoever passes it on patches the header and the CRC.
 	 */
 	struct slice		 stored;
 	uint64_t		 token;		/* private to the channel */

@@ -12,7 +12,8 @@ struct interceptor;
 struct interceptor_ops {
 	struct plugin	plugin;
 	int	(*check)(struct interceptor *, struct err *);
-	int	(*start)(struct interceptor *, struct err *);	/* may be NULL */
+	/* check and start may be NULL. */
+	int	(*start)(struct interceptor *, struct err *);
 	/* batch_set, batch_drop, ...: cannot fail. */
 	void	(*apply)(struct interceptor *, struct batch *);
 	void	(*free)(struct interceptor *);

@@ -23,13 +23,14 @@
 
 struct plugin {
 	const char		*name;		/* "taildir", the short type */
-	const char *const	*aliases;	/* Flume's class name, ...; NULL-ended;
-						   compared without case */
+	const char *const	*aliases;	/* Flume's class name, ...;
+						   NULL-ended; compared without
+						   case */
 	const char		*doc;		/* one sentence */
 	size_t			 size;		/* of the instance */
 	const struct setting	*settings;
-	const struct metric	*metrics;	/* offsets in the instance; may be
-						   NULL */
+	const struct metric	*metrics;	/* offsets in the instance; may
+						   be NULL */
 };
 
 struct broker;

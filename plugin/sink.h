@@ -30,7 +30,8 @@ struct sink_ops {
 	/* All deliveries are done (completed) when it returns. */
 	void	(*stop)(struct sink *);
 	void	(*free)(struct sink *);
-	/* One line for `leat where`: "to 127.0.0.1:9092, connected". NULL: none */
+	/* One line for `leat where`: "to 127.0.0.1:9092, connected".  NULL:
+	 * none. */
 	void	(*status)(struct sink *, char *buf, size_t size);
 	/* After a while without a lease (runner idle, ~ms): roll files, flush.
 	 * Runner's thread. NULL: nothing. */
@@ -50,7 +51,7 @@ struct sink {
 	const struct plugin_env	*env;
 	struct sink_metrics	 common;
 	/* Set by check or start: */
-	uint32_t		 inflight;	/* leases at once; 0 counts as 1 */
+	uint32_t		 inflight;	/* leases at once; 0: 1 */
 	uint32_t		 batch_records;	/* largest lease; 0: any */
 	size_t			 batch_bytes;	/* likewise */
 };

@@ -6,8 +6,8 @@
  *
  *	batch_seal(b) is done by the host, after the interceptors.
  *	source_emit(&s->source, b, &slot->stored, e)
- *	   0		taken.  `stored` runs once on this loop when every required
- *			channel holds it (durable channel: on disk).
+ *	   0		taken.  `stored` runs once on this loop when every
+ *			required channel holds it (durable channel: on disk).
  *	  -1 ERR_FULL	nothing was taken anywhere, pause() was called; keep the
  *			batch and offer it again after resume().
  *	  -1 ERR_TOO_LARGE  it can never fit: split it, or drop it and say so.
@@ -23,7 +23,7 @@ struct source;
 /* One row of `leat where`: a file, a listener, a stream. */
 struct where_row {
 	const char	*name;		/* path or address */
-	const char	*state;		/* "following", "waiting for room", ... */
+	const char	*state;		/* "following", "paused", ... */
 	int64_t		 size;		/* bytes there; -1: not a file */
 	int64_t		 read;		/* read by the source */
 	int64_t		 stored;	/* in every required channel */

@@ -83,7 +83,8 @@ is_leftover(const struct seglog *log, const char *name)
 static int
 open_folder(struct seglog *log, DIR **dir, struct err *e)
 {
-	int fd = openat(log->opt.dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(log->opt.dirfd, ".",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd != -1 && (*dir = fdopendir(fd)) != NULL)
 		return (0);
@@ -254,11 +255,13 @@ struct recovery {
 	int64_t			*bases;
 	size_t			 n, first;
 	uint64_t		*sizes;		/* of the files, as found */
-	uint64_t		*ends;		/* of the bytes that are not zero */
+	uint64_t		*ends;		/* of the bytes that are not
+						   zero */
 	struct bad		*bad;
 	size_t			 nbad, capbad;
 	struct place		 keep;		/* behind the last kept batch */
-	bool			 dirty;		/* not as a clean stop leaves it */
+	bool			 dirty;		/* not as a clean stop leaves
+						   it */
 };
 
 static void

@@ -96,7 +96,8 @@ seglog_retain(struct seglog *log, int64_t now_ms, int64_t keep_ms,
 	size_t i;
 
 	for (i = 0; (s = closed_at(log, i)) != NULL; i++) {
-		big = keep_bytes >= 0 && total - s->size >= (uint64_t)keep_bytes;
+		big = keep_bytes >= 0 && total - s->size >=
+		    (uint64_t)keep_bytes;
 		old = !big && keep_ms >= 0 && newest(s) < now_ms - keep_ms;
 		if (big || old) {
 			total -= s->size;

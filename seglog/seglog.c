@@ -342,8 +342,8 @@ cut_torn(struct seglog *log, struct segment *s, struct err *e)
 		return (0);
 	if (log->opt.fs->truncate(log->opt.fs, atomic_load(&s->fd),
 	    (off_t)s->size, e) == -1)
-		return (err_ctx(e, "%s: %020lld.log: cannot cut a failed append",
-		    log->name, (long long)s->base));
+		return (err_ctx(e, "%s: %020lld.log: cannot cut a failed "
+		    "append", log->name, (long long)s->base));
 	s->zeroed = s->size;
 	log->torn = false;
 	return (0);

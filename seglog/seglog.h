@@ -39,10 +39,10 @@ struct seglog_options {
 	int		 dirfd;		/* the folder; kept, closed at close */
 	const char	*name;		/* for messages; copied */
 	uint64_t	 segment_bytes;	/* roll before this would be passed */
-	int64_t		 segment_ms;	/* roll a segment older than this; 0: no */
+	int64_t		 segment_ms;	/* roll an older segment; 0: no */
 	uint32_t	 index_interval;/* bytes of log per index entry */
-	uint64_t	 zero_ahead;	/* pre-zero the active segment in steps of
-					   this; 0: grow as written */
+	uint64_t	 zero_ahead;	/* pre-zero the active segment in steps
+					   of this; 0: grow as written */
 	int32_t		 leader_epoch;	/* stamped into appended batches */
 	int64_t		 recovery_offset; /* known to have been synced below;
 					   0 when nothing is known */
@@ -68,10 +68,11 @@ struct seglog_options {
 struct seglog_recovery {
 	uint64_t	scanned;	/* bytes read and checked */
 	uint64_t	torn;		/* bytes cut from the tail */
-	uint64_t	quarantined;	/* bytes set aside: bad, but not the tail */
-	uint32_t	quarantines;	/* files named <base>.bad beside the log */
-	int64_t		missing;	/* offsets below recovery_offset that are
-					   gone; they are not given again */
+	uint64_t	quarantined;	/* bytes set aside: bad, but not the
+					   tail */
+	uint32_t	quarantines;	/* files <base>.bad beside the log */
+	int64_t		missing;	/* offsets below recovery_offset that
+					   are gone; they are not given again */
 	int64_t		end;
 };
 

@@ -77,8 +77,10 @@ struct segment {
 	int64_t			 max_ts_last;
 
 	/* appender alone */
-	uint64_t		 zeroed;	/* zeroes are written up to here */
-	uint64_t		 saved_size;	/* its index files are for that */
+	uint64_t		 zeroed;	/* zeroes are written up to
+						   here */
+	uint64_t		 saved_size;	/* its index files are for
+						   that */
 	int64_t			 indexed_pos;	/* of the last index entry */
 	int			 index_fd, times_fd;	/* to be synced */
 
@@ -94,7 +96,8 @@ struct seglog {
 	struct seglog_options	 opt;
 	char			*name;
 	struct mutex		 lock;
-	struct segment		**segs;		/* by base; the last is active */
+	struct segment		**segs;		/* by base; the last is
+						   active */
 	size_t			 n, cap;
 	struct segment		**retired;	/* closed, not synced yet */
 	size_t			 nretired, capretired;

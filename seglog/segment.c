@@ -326,7 +326,8 @@ segment_index(struct segment *s, const struct kbatch *b, uint64_t pos)
 static uint8_t *
 encode_index(const struct segment *s, size_t *len)
 {
-	uint8_t *buf = xmalloc((size_t)s->index.n * SEG_INDEX_ENTRY + 1), *p = buf;
+	uint8_t *buf = xmalloc((size_t)s->index.n * SEG_INDEX_ENTRY + 1);
+	uint8_t *p = buf;
 	const struct index_entry *x;
 	uint32_t i;
 
@@ -342,7 +343,8 @@ encode_index(const struct segment *s, size_t *len)
 static uint8_t *
 encode_times(const struct segment *s, size_t *len)
 {
-	uint8_t *buf = xmalloc((size_t)s->times.n * SEG_TIME_ENTRY + 1), *p = buf;
+	uint8_t *buf = xmalloc((size_t)s->times.n * SEG_TIME_ENTRY + 1);
+	uint8_t *p = buf;
 	const struct time_entry *t;
 	uint32_t i;
 
@@ -407,7 +409,8 @@ map_part(struct segment *s, const char *suffix, size_t entry,
 	if (fstat(fd, &st) == -1 || st.st_size % (off_t)entry != 0)
 		goto err1;
 	if (st.st_size > 0) {
-		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd,
+		    0);
 		if (p == MAP_FAILED)
 			goto err1;
 		m->p = p;

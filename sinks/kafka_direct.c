@@ -5,8 +5,8 @@
  *
  * A lease of a file channel is stored as a record batch already: its bytes go
  * through with a patched header.  Otherwise the records are encoded into one
- * buffer of the sink, in pieces that fit the default max.message.bytes.  A topic
- * with a lower one gets smaller pieces, halved until they fit, as Java's
+ * buffer of the sink, in pieces that fit the default max.message.bytes.  A
+ * topic with a lower one gets smaller pieces, halved until they fit, as Java's
  * producer does; only a single record can be too large.
  *
  * Records of one lease can go to several topics and partitions; the lease is
