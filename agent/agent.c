@@ -453,7 +453,8 @@ static const char usage[] =
 "  -i, --poll-interval S look every S seconds (30)\n"
 "\n"
 "SIGHUP reloads, and so does a changed file; SIGTERM and SIGINT stop.\n"
-"Flume's -c is accepted and does nothing.  Exit status 78: a wrong configuration.\n";
+"Flume's -c is accepted and does nothing.  Exit status 78: a wrong\n"
+"configuration.\n";
 
 static int
 check_options(const struct options *o)
