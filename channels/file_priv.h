@@ -104,6 +104,7 @@ struct file {
 	bool			 disk_full;	/* an append has failed */
 	int64_t			 space_at;	/* when `space` was asked */
 	bool			 space;
+	bool			 said_space;	/* the disk is short of it */
 	bool			 stop;
 
 	/* flusher alone */

@@ -7,6 +7,8 @@
 #include "channels/file_priv.h"
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
 
 #define SPACE_EVERY_NS	(INT64_C(100) * 1000000)
 
@@ -58,14 +60,34 @@ why_full(struct file *f, size_t records, size_t bytes)
 	return (NULL);
 }
 
+/* Said when it begins and when it ends; others are full all the time. */
+static void
+say_space(struct file *f, const char *why)
+{
+	char size[32];
+
+	if (why == NULL)
+		log_info(f->channel.who, "there is room on the disk of %s "
+		    "again: going on", f->path);
+	else
+		log_warn(f->channel.who, "%s: nothing is taken in, sources "
+		    "wait, what is stored is still delivered; free some of "
+		    "the disk of %s, or lower minimumRequiredSpace (%s)", why,
+		    f->path, str_print_size(size, sizeof size, f->min_space));
+}
+
 int
 file_reserve(struct channel *ch, size_t records, size_t bytes, struct err *e)
 {
 	struct file *f = file_of(ch);
+	bool low, changed;
 	const char *why;
 
 	mutex_lock(&f->lock);
 	why = why_full(f, records, bytes);
+	low = why != NULL && (f->disk_full || !f->space);
+	changed = low != f->said_space && (low || why == NULL);
+	f->said_space = changed ? low : f->said_space;
 	if (why == NULL) {
 		f->reserved_records += records;
 		f->reserved_bytes += bytes;
@@ -76,6 +98,8 @@ file_reserve(struct channel *ch, size_t records, size_t bytes, struct err *e)
 		cond_signal(&f->work);
 	}
 	mutex_unlock(&f->lock);
+	if (changed)
+		say_space(f, why);
 	return (why == NULL ? 0 : err_set(e, ERR_FULL, "%s", why));
 }
 
