@@ -5,14 +5,10 @@ Two consumers share a topic, one leaves, the broker is killed and started
 again under the other one, which goes on in its generation.  Runs in the build
 folder; skipped (77) without kafka-python or kcat.
 """
-import os
-import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 
 try:
     from kafka import KafkaConsumer, KafkaProducer
@@ -24,57 +20,8 @@ if shutil.which("kcat") is None:
     print("no kcat here")
     sys.exit(77)
 
-WAIT = 30
-checks = failures = 0
-
-
-def check(what, ok):
-    global checks, failures
-    checks += 1
-    failures += not ok
-    print(("ok " if ok else "FAILED ") + what, flush=True)
-
-
-def until(fn):
-    end = time.time() + WAIT
-    while time.time() < end:
-        if fn():
-            return True
-        time.sleep(0.02)
-    return False
-
-
-class Broker:
-    def __init__(self, folder):
-        self.folder = folder
-        self.port = 0
-        self.start()
-
-    def start(self):
-        conf = os.path.join(self.folder, "server.properties")
-        log = os.path.join(self.folder, "log")
-        with open(conf, "w") as f:
-            f.write("listeners=PLAINTEXT://127.0.0.1:%d\n" % self.port)
-            f.write("log.dirs=%s/data\n" % self.folder)
-            f.write("group.initial.rebalance.delay.ms=0\n")
-        with open(log, "w") as f:
-            self.process = subprocess.Popen(
-                [os.environ.get("LEAT", "./leat"), "broker", "-f", conf],
-                stderr=f)
-        pattern = re.compile(r"serving 127\.0\.0\.1:(\d+)")
-        if not until(lambda: pattern.search(open(log).read())):
-            print(open(log).read())
-            sys.exit("the broker does not start")
-        self.port = int(pattern.search(open(log).read()).group(1))
-        self.address = "127.0.0.1:%d" % self.port
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        self.process.terminate()
-        return self.process.wait(WAIT)
+sys.dont_write_bytecode = True
+from bed import WAIT, check, run, until  # noqa: E402
 
 
 class Member(threading.Thread):
@@ -163,29 +110,18 @@ def with_kcat(broker):
     check("kcat reads as a group", len(set(out.splitlines())) == 140)
 
 
-def main():
-    folder = tempfile.mkdtemp(prefix="leat-interop-")
-    broker = Broker(folder)
-    try:
-        admin = KafkaAdminClient(bootstrap_servers=broker.address)
-        admin.create_topics([NewTopic("t", 4, 1)])
-        a = rebalance(broker, admin)
-        restart(broker, a)
-        with_kcat(broker)
-        a.leave()
-        admin = KafkaAdminClient(bootstrap_servers=broker.address)
-        check("the group is deleted",
-              admin.delete_consumer_groups(["g"])[0][1].errno == 0)
-        check("and gone", ("g", "consumer") not in
-              admin.list_consumer_groups())
-        check("the broker stops", broker.stop() == 0)
-    finally:
-        if broker.process.poll() is None:
-            broker.kill()
-        shutil.rmtree(folder)
-    print("%d%%: Checks: %d, Failures: %d, Errors: 0" % (
-        100 * (checks - failures) // checks, checks, failures))
-    sys.exit(failures != 0)
+def groups(broker):
+    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin.create_topics([NewTopic("t", 4, 1)])
+    a = rebalance(broker, admin)
+    restart(broker, a)
+    with_kcat(broker)
+    a.leave()
+    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    check("the group is deleted",
+          admin.delete_consumer_groups(["g"])[0][1].errno == 0)
+    check("and gone", ("g", "consumer") not in
+          admin.list_consumer_groups())
 
 
-main()
+run(groups)
