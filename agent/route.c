@@ -25,6 +25,8 @@ struct lane {			/* one channel of the route */
 	struct channel		*channel;
 	bool			 required;
 	struct cursor_set	*incoming;	/* under the mutex */
+	struct cursor_set	*gone;		/* likewise: files no longer
+						   there, at offset 0 */
 	struct cursor_set	*delivered;	/* the loop's */
 };
 
@@ -272,26 +274,50 @@ hand_on(struct route *r, const struct cursor *moved)
 	free(v);
 }
 
+/* A file that is gone needs no offset any more. */
+static void
+forget(struct lane *l, struct cursor_set *gone)
+{
+	struct cursor_entry e = { .offset = CURSOR_GONE };
+	struct cursor one = { &e, 1 }, view = cursor_set_view(gone);
+	size_t i;
+
+	for (i = 0; i < view.n; i++) {
+		e.key = view.v[i].key;
+		cursor_set_merge(l->delivered, &one);
+	}
+}
+
+static void
+tell_lane(struct route *r, struct lane *l)
+{
+	struct cursor_set *in, *gone;
+	struct cursor moved;
+
+	mutex_lock(&r->mutex);
+	in = l->incoming;
+	gone = l->gone;
+	l->incoming = l->gone = NULL;
+	mutex_unlock(&r->mutex);
+	if (in != NULL) {
+		moved = cursor_set_view(in);
+		cursor_set_merge(l->delivered, &moved);
+		if (l->required)
+			hand_on(r, &moved);
+	}
+	if (gone != NULL)
+		forget(l, gone);
+	cursor_set_free(in);
+	cursor_set_free(gone);
+}
+
 static void
 tell_delivered(struct route *r)
 {
-	struct cursor_set *in;
-	struct cursor moved;
 	size_t i;
 
-	for (i = 0; i < r->nlanes; i++) {
-		mutex_lock(&r->mutex);
-		in = r->lanes[i].incoming;
-		r->lanes[i].incoming = NULL;
-		mutex_unlock(&r->mutex);
-		if (in == NULL)
-			continue;
-		moved = cursor_set_view(in);
-		cursor_set_merge(r->lanes[i].delivered, &moved);
-		if (r->lanes[i].required)
-			hand_on(r, &moved);
-		cursor_set_free(in);
-	}
+	for (i = 0; i < r->nlanes; i++)
+		tell_lane(r, &r->lanes[i]);
 }
 
 static void
@@ -306,6 +332,25 @@ delivered_now(struct loop_task *t)
 		tell_delivered(r);
 }
 
+static void
+note_delivered(struct lane *l, const struct cursor *c)
+{
+	struct cursor_entry e;
+	size_t i;
+
+	if (l->incoming == NULL)
+		l->incoming = cursor_set_new();
+	cursor_set_merge(l->incoming, c);
+	for (i = 0; i < c->n; i++) {
+		if (c->v[i].offset != CURSOR_GONE)
+			continue;
+		if (l->gone == NULL)
+			l->gone = cursor_set_new();
+		e = (struct cursor_entry){ c->v[i].key, 0, SLICE("") };
+		cursor_set_put(l->gone, &e);
+	}
+}
+
 void
 route_delivered(struct route *r, struct channel *ch, const struct cursor *c)
 {
@@ -318,9 +363,7 @@ route_delivered(struct route *r, struct channel *ch, const struct cursor *c)
 	for (i = 0; i < r->nlanes; i++) {
 		if (r->lanes[i].channel != ch)
 			continue;
-		if (r->lanes[i].incoming == NULL)
-			r->lanes[i].incoming = cursor_set_new();
-		cursor_set_merge(r->lanes[i].incoming, c);
+		note_delivered(&r->lanes[i], c);
 		post = !r->delivered_posted;
 		r->delivered_posted = true;
 	}
@@ -441,6 +484,7 @@ route_free(struct route *r)
 	free(r->interceptors);
 	for (i = 0; i < r->nlanes; i++) {
 		cursor_set_free(r->lanes[i].incoming);
+		cursor_set_free(r->lanes[i].gone);
 		cursor_set_free(r->lanes[i].delivered);
 	}
 	free(r->lanes);
