@@ -6,8 +6,10 @@
  *	cpu=		user and system seconds until then
  *	anon_kib=	highest RssAnon seen, every 5 ms
  *
- * It holds when topics reach --end-offset records, when --until-file exists,
- * or, with neither, when the command ends.  With --idle it is left alone for
+ * It holds when a topic reaches --end-offset records, when an agent's sinks have
+ * had --delivered records acknowledged (asked at its --socket, as `leat where`
+ * does), when --until-file exists, or, with none of them, when the command
+ * ends.  With --idle it is left alone for
  * that many seconds after it is ready (and has settled), and idle_percent= is
  * what it took of a core meanwhile.
  */
@@ -21,19 +23,22 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/thread.h"
+#include "base/str.h"
 #include "cli/flags.h"
 #include "test/tool/tool.h"
 
 #define MS		1000000
 
 struct measure {
-	const char	*log, *ready, *brokers, *topic, *file, *settled;
-	int64_t		 end, idle, timeout;
+	const char	*log, *ready, *brokers, *topic, *file, *settled,
+			*socket;
+	int64_t		 end, delivered, idle, timeout;
 	char		**command;
 	pid_t		 pid;
 	int		 status;
@@ -161,9 +166,54 @@ at_end_offset(struct measure *m)
 	    &high, 1000) == 0 && high >= m->end);
 }
 
+/* What an agent says at its socket, NULL when it does not answer. */
+static char *
+ask(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sb sb = SB_INIT;
+	char buf[4096];
+	ssize_t n = -1;
+	int fd;
+
+	if (strlen(path) >= sizeof sun.sun_path)
+		tool_die("%s: too long for a socket", path);
+	strcpy(sun.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd != -1 && connect(fd, (struct sockaddr *)&sun,
+	    sizeof sun) == 0)
+		while ((n = read(fd, buf, sizeof buf)) > 0)
+			sb_add(&sb, buf, (size_t)n);
+	if (fd != -1)
+		close(fd);
+	if (n == 0)
+		return (sb_take(&sb));
+	sb_fini(&sb);
+	return (NULL);
+}
+
+/* The sum over the sinks, which stand behind everything else. */
+static bool
+at_delivered(struct measure *m)
+{
+	static const char key[] = "\"delivered\":";
+	char *text = ask(m->socket), *p;
+	int64_t sum = 0;
+
+	p = text == NULL ? NULL : strstr(text, "\"sinks\":");
+	while (p != NULL && (p = strstr(p, key)) != NULL) {
+		p += sizeof key - 1;
+		sum += strtoll(p, NULL, 10);
+	}
+	free(text);
+	return (sum >= m->delivered);
+}
+
 static bool
 holds(struct measure *m)
 {
+	if (m->delivered > 0)
+		return (at_delivered(m));
 	if (m->end > 0)
 		return (at_end_offset(m));
 	if (m->file != NULL)
@@ -189,7 +239,8 @@ wait_until_done(struct measure *m)
 	while (m->ready != NULL && m->ready_ns == 0 && !has_ended(m))
 		one_look(m);
 	while (m->idle == 0 && !holds(m)) {
-		if ((m->end > 0 || m->file != NULL) && has_ended(m))
+		if ((m->end > 0 || m->delivered > 0 || m->file != NULL) &&
+		    has_ended(m))
 			tool_die("it ended, wait status %#x", m->status);
 		one_look(m);
 	}
@@ -247,6 +298,9 @@ tool_measure(int argc, char **argv)
 		FLAG_STR_ROW("brokers", &m.brokers, "HOST:PORT", "Ask them."),
 		FLAG_STR_ROW("topic", &m.topic, "TOPIC", "Partition 0 of it."),
 		FLAG_INT_ROW("end-offset", &m.end, "N", "Until it has these."),
+		FLAG_STR_ROW("socket", &m.socket, "PATH", "An agent's."),
+		FLAG_INT_ROW("delivered", &m.delivered, "N",
+		    "Until its sinks say so."),
 		FLAG_STR_ROW("until-file", &m.file, "FILE", "Until it exists."),
 		FLAG_INT_ROW("idle", &m.idle, "SECONDS", "Leave it alone."),
 		FLAG_STR_ROW("settled", &m.settled, "COMMAND",
@@ -261,7 +315,9 @@ tool_measure(int argc, char **argv)
 	    argv, NULL);
 	if (rc != 0)
 		return (rc == FLAGS_HELP ? TOOL_OK : TOOL_TROUBLE);
-	if (m.command == NULL || (m.ready != NULL && m.log == NULL))
-		tool_die("measure: give -- COMMAND; --ready needs --log");
+	if (m.command == NULL || (m.ready != NULL && m.log == NULL) ||
+	    (m.delivered > 0 && m.socket == NULL))
+		tool_die("measure: give -- COMMAND; --ready needs --log, "
+		    "--delivered needs --socket");
 	return (run(&m));
 }

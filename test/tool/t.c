@@ -10,6 +10,15 @@
 #include "base/mem.h"
 #include "test/tool/tool.h"
 
+static int
+version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	printf("%s\n", rd_kafka_version_str());
+	return (TOOL_OK);
+}
+
 static const struct tool_command commands[] = {
 	{ "feed", "write numbered lines to files, rotating them", tool_feed },
 	{ "check", "hold a topic, a folder or a file against the ledger",
@@ -23,7 +32,9 @@ static const struct tool_command commands[] = {
 	    tool_null_broker },
 	{ "bare", "a bare librdkafka loop over a file", tool_bare },
 	{ "measure", "time, CPU and memory of a command", tool_measure },
+	{ "verify", "a topic against a file, every record", tool_verify },
 	{ "garbage", "bytes that make no sense, to a port", tool_garbage },
+	{ "version", "librdkafka's", version },
 	{ "port", "a free TCP port outside the ephemeral range", tool_port }
 };
 

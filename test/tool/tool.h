@@ -32,6 +32,7 @@ int	tool_latency(int, char **);
 int	tool_measure(int, char **);
 int	tool_null_broker(int, char **);
 int	tool_port(int, char **);
+int	tool_verify(int, char **);
 
 /* Prints "t: message" and exits with TOOL_TROUBLE. */
 void	tool_die(const char *fmt, ...)
