@@ -324,6 +324,44 @@ build(struct config_build *b)
 		check_whole(b);
 }
 
+/* The settings of one component alone, without an instance. */
+static void
+check_settings(const struct component_config *c, struct conf_problems *p)
+{
+	const struct setting *tables[1] = { c->plugin->settings };
+	void *to;
+
+	if (tables[0] == NULL)
+		return;
+	to = xcalloc(1, c->plugin->size);
+	settings_fill(tables[0], to, c->node, p);
+	settings_report_unused(c->node, tables, NELEM(tables), c->who, p);
+	settings_fini(tables[0], to);
+	free(to);
+}
+
+/*
+ * The model is not used, so nobody else will look at the settings of the
+ * components that are whole: all mistakes are said at once.
+ */
+static void
+check_the_rest(const struct agent_config *cfg, struct conf_problems *p)
+{
+	const struct source_config *s;
+	size_t i, j;
+
+	for (i = 0; i < cfg->nchannels; i++)
+		check_settings(&cfg->channels[i].c, p);
+	for (i = 0; i < cfg->nsources; i++) {
+		s = &cfg->sources[i];
+		check_settings(&s->c, p);
+		for (j = 0; j < s->ninterceptors; j++)
+			check_settings(&s->interceptors[j], p);
+	}
+	for (i = 0; i < cfg->nsinks; i++)
+		check_settings(&cfg->sinks[i].c, p);
+}
+
 struct agent_config *
 agent_config_load(const char *const *paths, size_t npaths, const char *name,
     unsigned flags, struct conf_problems *p)
@@ -344,6 +382,7 @@ agent_config_load(const char *const *paths, size_t npaths, const char *name,
 	}
 	if (p->errors == before)
 		return (cfg);
+	check_the_rest(cfg, p);
 	agent_config_free(cfg);
 	return (NULL);
 }
