@@ -341,6 +341,8 @@ take_up(struct tail *t, const struct tail_found *n)
 	free(path);
 	f = file_new(t, n);
 	stream_insert(s, f);
+	if (k == NULL)	/* counted as lost should it vanish unread */
+		f->size = n->size;
 	tail_resume_file(f, k);
 	tail_file_wake(f, (int64_t)n->size);
 }
