@@ -1,0 +1,88 @@
+#!/bin/sh
+# The Kafka-side commands against the built-in broker, for people and as
+# JSON; and against nobody, within seconds.
+. "${srcdir:-.}/test/e2e/lib.sh"
+need python3
+
+json() {
+	python3 -c "import json,sys
+v = [json.loads(l) for l in sys.stdin if l.strip()] if '$1' == 'lines' \
+    else json.load(sys.stdin)
+assert $2, v" < "$D/out" || fail "JSON: $2: $(cat "$D/out")"
+}
+
+start_broker
+b="--bootstrap-server $BROKER"
+# shellcheck disable=SC2086
+run() {
+	"$LEAT" "$@" $b > "$D/out" 2> "$D/cli.err" ||
+	    fail "leat $*: status $?: $(cat "$D/out" "$D/cli.err")"
+}
+run topics --create --topic alpha --partitions 3 --config retention.ms=60000
+run topics --create --topic beta --replication-factor 1
+run topics --list
+[ "$(tr '\n' ' ' < "$D/out")" = "alpha beta " ] || fail "$(cat "$D/out")"
+run topics --list -o json
+json one "'alpha' in json.dumps(v) and 'beta' in json.dumps(v)"
+run topics --describe --topic alpha
+has "$D/out" "PartitionCount: 3" || fail "describe: $(cat "$D/out")"
+run topics --describe --topic alpha -o json
+json one "'alpha' in json.dumps(v)"
+run topics --alter --topic beta --partitions 2
+# shellcheck disable=SC2086
+"$LEAT" topics $b --create --topic alpha > "$D/out" 2>&1 &&
+    fail "the same topic twice"
+has "$D/out" alpha || fail "no name: $(cat "$D/out")"
+run topics --create --topic alpha --if-not-exists
+
+# shellcheck disable=SC2086
+printf 'k1:v1\nk2:v2\nk1:v3\n' | "$LEAT" console-producer $b --topic alpha \
+    --property parse.key=true --property key.separator=: > /dev/null ||
+    fail console-producer
+has_records alpha 3
+run console-consumer --topic alpha --from-beginning --max-messages 3 \
+    --property print.key=true
+[ "$(sort "$D/out" | tr '\n\t' ' :')" = "k1:v1 k1:v3 k2:v2 " ] ||
+    fail "consumed: $(cat "$D/out")"
+run console-consumer --topic alpha --from-beginning --max-messages 3 -o json
+json lines "sorted(x['value'] for x in v) == ['v1', 'v2', 'v3']"
+
+run console-consumer --topic alpha --group g1 --from-beginning \
+    --max-messages 3
+run consumer-groups --list
+has "$D/out" g1 || fail "groups: $(cat "$D/out")"
+run consumer-groups --describe --group g1
+has "$D/out" alpha || fail "describe: $(cat "$D/out")"
+run consumer-groups --describe --group g1 -o json
+json one "'g1' in json.dumps(v)"
+# A second run of the group goes on behind the first.
+# shellcheck disable=SC2086
+printf 'v4\n' | "$LEAT" console-producer $b --topic alpha > /dev/null ||
+    fail console-producer
+run console-consumer --topic alpha --group g1 --max-messages 1 \
+    --timeout-ms 8000
+[ "$(cat "$D/out")" = v4 ] || fail "the group: $(cat "$D/out")"
+run consumer-groups --delete --group g1
+run topics --delete --topic beta
+run topics --list
+has "$D/out" beta && fail "beta is still there"
+stop "$BROKER_PID"
+ok "topics, producer, consumer, groups"
+
+segment=$(find "$D/brokerdata" -name '*.log' -size +0 -path '*alpha-*' |
+    head -n 1)
+"$LEAT" dump-log --files "$segment" --print-data-log > "$D/out" 2>&1 ||
+    fail "dump-log: $(cat "$D/out")"
+has "$D/out" 'payload: "v' || fail "dump-log: $(cat "$D/out")"
+"$LEAT" dump-log --files "$segment" -o json > "$D/out" || fail "dump-log json"
+
+# Nobody there.
+begin=$(date +%s)
+for command in "topics --list" "consumer-groups --list" \
+    "console-consumer --topic x --from-beginning"; do
+	# shellcheck disable=SC2086
+	"$LEAT" $command $b > "$D/out" 2>&1 && fail "$command: no error"
+	has "$D/out" "$BROKER" || fail "$command: $(cat "$D/out")"
+done
+[ $(($(date +%s) - begin)) -lt 25 ] || fail "too slow to say so"
+ok "an unreachable broker"
