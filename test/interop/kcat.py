@@ -24,7 +24,8 @@ def kcat(broker, *args, stdin=b"", status=0):
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                        timeout=WAIT)
     if r.returncode != status:
-        same("kcat %s" % " ".join(args), (r.returncode, r.stderr), (status, b""))
+        same("kcat %s" % " ".join(args), (r.returncode, r.stderr),
+             (status, b""))
     return r.stdout
 
 

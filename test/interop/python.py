@@ -190,7 +190,8 @@ def settings(a):
     check("the other settings are there too",
           {"cleanup.policy", "segment.bytes", "max.message.bytes"} <= set(v))
     same("one setting", described(a, ConfigResourceType.TOPIC, "three",
-                                  ["retention.ms"]), {"retention.ms": "3600000"})
+                                  ["retention.ms"]),
+         {"retention.ms": "3600000"})
     broker = a.describe_cluster()["brokers"][0]["node_id"]
     check("the broker describes itself", "num.partitions" in
           described(a, ConfigResourceType.BROKER, str(broker)))
