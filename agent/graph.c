@@ -198,6 +198,8 @@ free_source(void *arg)
 	struct source *s = arg;
 
 	s->ops->free(s);
+	settings_fini(s->ops->plugin.settings, s);
+	free(s);
 }
 
 void

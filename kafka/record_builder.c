@@ -188,7 +188,8 @@ kbuilder_values(struct kbuilder *b, const struct slice *first, size_t stride,
 		p = put_count(p + 2, (uint32_t)b->count);
 		*p++ = 1;		/* no key */
 		p = put_count(p, len);
-		memcpy(p, v->p, len);
+		if (len > 0)
+			memcpy(p, v->p, len);
 		p += len;
 		*p++ = 0;		/* no headers */
 		b->count++;

@@ -55,6 +55,7 @@ struct source_ops {
 	/* No emit after the completion.  Batches on their way are finished by
 	 * the host: delivered() may still come until free(). */
 	void	(*stop)(struct source *, struct completion *);
+	/* Releases what it made; its settings and itself are the host's. */
 	void	(*free)(struct source *);
 	/* Shows its files; on its loop.  NULL: one row by the host. */
 	void	(*where)(struct source *, where_fn *, void *ctx);
