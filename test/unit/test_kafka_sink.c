@@ -13,7 +13,14 @@
 #include "test/unit/sink_rig.h"
 #include "test/unit/unit.h"
 
-enum way { DIRECT, CLIENT, WAYS };	/* rows of most tests */
+/* Rows of most tests.  librdkafka's threads are C11's, which GCC's
+ * ThreadSanitizer does not know: there the direct way is alone. */
+#ifdef __SANITIZE_THREAD__
+enum way { DIRECT, CLIENT, WAYS = CLIENT };
+#else
+enum way { DIRECT, CLIENT, WAYS };
+#endif
+#define CLIENT_TESTS	3	/* the last ones of the table */
 
 struct site {
 	struct bed		 bed;
@@ -759,5 +766,6 @@ main(void)
 		{ .fn = &test_client_says_it },
 	};
 
-	return (UNIT_MAIN("kafka_sink", tests));
+	return (unit_main("kafka_sink", tests, NELEM(tests) -
+	    (WAYS == CLIENT ? CLIENT_TESTS : 0)));
 }
