@@ -222,7 +222,8 @@ walk_end(const struct view *v, struct walk *w, uint64_t cap, int64_t limit,
 			return (0);
 		walk_next(w);
 	}
-	*next = v->next;
+	/* Behind a segment may be a hole, which may reach beyond limit. */
+	*next = v->next < limit ? v->next : limit;
 	return (rc == -1 ? walk_failed(v, w, e) : 0);
 }
 

@@ -260,6 +260,7 @@ struct recovery {
 	struct bad		*bad;
 	size_t			 nbad, capbad;
 	struct place		 keep;		/* behind the last kept batch */
+	bool			 trust;		/* the index may be used */
 	bool			 dirty;		/* not as a clean stop leaves
 						   it */
 };
@@ -415,7 +416,6 @@ trusted_start(struct recovery *r, struct file *f, int64_t base,
 	off_t off;
 	int fd;
 
-	*expected = base;
 	segment_name(name, base, ".index");
 	fd = openat(r->log->opt.dirfd, name, O_RDONLY | O_CLOEXEC);
 	if (fd == -1)
@@ -463,10 +463,10 @@ read_file(struct recovery *r, size_t seg, int64_t *expected, struct err *e)
 	 * from fsync Failures?"). */
 	posix_fadvise(f.fd, 0, 0, POSIX_FADV_DONTNEED);
 	r->sizes[seg] = f.size = (uint64_t)st.st_size;
-	if (seg == r->first)
-		pos = trusted_start(r, &f, r->bases[seg], expected);
-	else if (*expected < r->bases[seg])
+	if (*expected < r->bases[seg] || seg == r->first)
 		*expected = r->bases[seg];
+	if (seg == r->first && r->trust)
+		pos = trusted_start(r, &f, r->bases[seg], expected);
 	if (seg == r->first)
 		r->keep = (struct place){ seg, pos, *expected };
 	read_segment(r, &f, seg, pos, expected);
@@ -745,7 +745,8 @@ mend(struct recovery *r, struct err *e)
 }
 
 int
-recover_files(struct seglog *log, struct seglog_recovery *rec, struct err *e)
+recover_files(struct seglog *log, bool trust, struct seglog_recovery *rec,
+    struct err *e)
 {
 	struct recovery r;
 	int rc;
@@ -753,6 +754,7 @@ recover_files(struct seglog *log, struct seglog_recovery *rec, struct err *e)
 	memset(&r, 0, sizeof r);
 	r.log = log;
 	r.rec = rec;
+	r.trust = trust;
 	if (remove_leftovers(log, e) == -1 ||
 	    recover_list(log, &r.bases, &r.n, e) == -1)
 		return (err_ctx(e, "%s", log->name));

@@ -135,6 +135,38 @@ out:
 	return (rc);
 }
 
+static void
+unload_segments(struct seglog *log)
+{
+	while (log->n > 0)
+		segment_unref(log->segs[--log->n]);
+	atomic_store(&log->bytes, 0);
+	log->new_file = false;
+}
+
+/*
+ * Below recovery_offset the index saves reading most headers.  If those of the
+ * last segment turn out to be damaged there, it is read from its beginning.
+ */
+static int
+recover(struct seglog *log, struct seglog_recovery *rec, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	if (recover_files(log, true, rec, e) == -1)
+		return (-1);
+	if (load_segments(log, &why) == 0)
+		return (0);
+	unload_segments(log);
+	if (why.code != ERR_CORRUPT) {
+		*e = why;
+		return (-1);
+	}
+	log_error(NULL, "%s", why.msg);
+	return (recover_files(log, false, rec, e) == -1 ? -1 :
+	    load_segments(log, e));
+}
+
 /* Offsets that readers may have seen are not given to other records. */
 static int
 skip_missing(struct seglog *log, struct seglog_recovery *rec, struct err *e)
@@ -257,8 +289,8 @@ seglog_open(struct seglog **out, const struct seglog_options *opt,
 		log->opt.index_interval = 4096;
 	mutex_init(&log->lock);
 	seglog_set_roll(log, opt->segment_bytes, opt->segment_ms);
-	if (recover_files(log, rec, e) == -1 || load_segments(log, e) == -1 ||
-	    skip_missing(log, rec, e) == -1 || scan(log, e) == -1)
+	if (recover(log, rec, e) == -1 || skip_missing(log, rec, e) == -1 ||
+	    scan(log, e) == -1)
 		goto err0;
 	rec->end = seglog_end(log);
 	*out = log;

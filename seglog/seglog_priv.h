@@ -169,8 +169,9 @@ void	 walk_next(struct walk *);
 /* --- recover.c --- */
 
 /* Makes the folder's files right: tails cut, bad bytes set aside, synced.
- * Afterwards every .log holds whole batches only. */
-int	 recover_files(struct seglog *, struct seglog_recovery *,
+ * Afterwards every .log holds whole batches only, from recovery_offset on; with
+ * trust false the segment it lies in holds nothing else at all. */
+int	 recover_files(struct seglog *, bool trust, struct seglog_recovery *,
 	    struct err *e);
 /* The bases of the .log files, ascending; *v is the caller's (free). */
 int	 recover_list(struct seglog *, int64_t **v, size_t *n, struct err *e);

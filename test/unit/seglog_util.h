@@ -73,11 +73,14 @@ static inline int
 log_put_err(struct seglog *log, uint32_t n, size_t size, int64_t ts,
     struct err *e)
 {
-	static _Thread_local uint8_t buf[LOG_BATCH_MAX];
+	uint8_t *buf = xmalloc(LOG_BATCH_MAX);	/* a hook may append, too */
 	struct seglog_batch b;
+	int rc;
 
 	log_batch(&b, buf, seglog_end(log), n, size, ts);
-	return (seglog_append(log, &b, 1, e));
+	rc = seglog_append(log, &b, 1, e);
+	free(buf);
+	return (rc);
 }
 
 static inline void
