@@ -672,9 +672,11 @@ void
 tail_follow_free(struct tail *t)
 {
 	struct tail_file *f;
-	size_t it = 0;
+	size_t it = 0, i;
 	void *v;
 
+	for (i = 0; i < t->nfound; i++)		/* found while stopping */
+		free(t->found[i].name);
 	while (map_next(t->by_id, &it, NULL, &v)) {
 		f = v;
 		tail_file_close(f);
