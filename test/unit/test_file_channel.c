@@ -834,7 +834,41 @@ START_TEST(test_format)
 }
 END_TEST
 
+/* A group's closing batch, as doc/FORMAT.md describes it. */
+START_TEST(test_golden)
+{
+	static const char want[] =
+	    "0000000000000000000000a1ffffffff0234eb9046002000000000000001"
+	    "8bcfe568000000018bcfe56800ffffffffffffffffffffffffffff000000"
+	    "01dc0100000008000003e9c6010001a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3"
+	    "a30000000000000001000000000000000000000000000000000000000000"
+	    "0000b548b0f2bb0000000000000002000000000000005b02723100000016"
+	    "00000001036b6579000000000000001200046e6f746500";
+	struct cursor_entry entry = { SLICE("key"), 18, SLICE("note") };
+	struct group g = { .number = 1, .bytes = 0xb5, .crc = 0x48b0f2bb,
+	    .records = 2, .stored_bytes = 0x5b };
+	struct sb changes = SB_INIT;
+	char hex[3];
+	uint8_t *p;
+	size_t size, i;
+
+	memset(g.channel.b, 0xa3, 16);
+	changes_add(&changes, "r1", &(struct cursor){ &entry, 1 });
+	g.changes = slice_of(changes.ptr, changes.len);
+	p = group_encode(&g, 1700000000000, &size);
+	for (i = 0; i < sizeof want / 2; i++) {
+		snprintf(hex, sizeof hex, "%02x", p[i]);
+		ck_assert_msg(memcmp(hex, want + 2 * i, 2) == 0,
+		    "byte %zu is %s", i, hex);
+	}
+	ck_assert_uint_eq(size, 173);
+	free(p);
+	sb_fini(&changes);
+}
+END_TEST
+
 static const struct unit_test tests[] = {
+	{ .fn = &test_golden },
 	{ .fn = &test_restart },
 	{ .fn = &test_prefix, .rows = 2 },
 	{ .fn = &test_gone },
