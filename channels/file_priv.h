@@ -38,7 +38,6 @@ struct arrival {
 	struct arrival		*next;
 	struct buf		*data;	/* the whole batch; NULL: no records */
 	uint32_t		 n;
-	uint64_t		 charge;	/* reserved for it */
 	struct sb		 changes;	/* of positions; may be empty */
 	struct completion	*stored;
 };
@@ -96,7 +95,7 @@ struct file {
 
 	/* putting */
 	struct arrival		*head, **tail;
-	uint64_t		 pending;	/* bytes between put and sync */
+	uint64_t		 pending;	/* encoded bytes, not synced */
 	uint64_t		 reserved_records, reserved_bytes;
 	/* ever, as stored */
 	uint64_t		 put_records, put_bytes;

@@ -102,7 +102,6 @@ file_put(struct channel *ch, struct batch *b, struct completion *done)
 	uint32_t held = held_prefix(f, b);
 
 	a->stored = done;
-	a->charge = b->charge;
 	if (held > 0 && held < b->n)
 		rest = batch_tail(b, held);
 	if (held < b->n) {
@@ -113,8 +112,8 @@ file_put(struct channel *ch, struct batch *b, struct completion *done)
 	mutex_lock(&f->lock);
 	f->reserved_records -= b->n;
 	f->reserved_bytes -= b->charge;
-	f->pending += b->charge;
 	if (a->n > 0) {
+		f->pending += a->data->len;
 		f->put_records += a->n;
 		f->put_bytes += a->data->len;
 		metric_add(&ch->common.put_records, a->n);
@@ -131,7 +130,7 @@ file_put(struct channel *ch, struct batch *b, struct completion *done)
 
 struct task {
 	struct arrival	*head;		/* in order of arrival */
-	uint64_t	 records, bytes, charge;
+	uint64_t	 records, bytes;
 	size_t		 n;		/* arrivals with records */
 	struct sb	 changes;
 	bool		 rolled;	/* it has begun a segment */
@@ -152,7 +151,6 @@ task_take(struct file *f, struct task *t)
 		*last = a;
 		last = &a->next;
 		a->next = NULL;
-		t->charge += a->charge;
 		if (a->data == NULL)
 			continue;
 		t->bytes += a->data->len;
@@ -372,7 +370,7 @@ task_done(struct file *f, struct task *t, const struct err *e)
 	bool room;
 
 	mutex_lock(&f->lock);
-	f->pending -= t->charge;
+	f->pending -= t->bytes;
 	if (e == NULL)
 		f->disk_full = false;
 	/* Recovery shall not have to read what lies in older segments. */

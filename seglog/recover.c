@@ -458,10 +458,6 @@ read_file(struct recovery *r, size_t seg, int64_t *expected, struct err *e)
 			close(f.fd);
 		return (-1);
 	}
-	/* After a failed write-back the page cache may hold what the disk does
-	 * not: clean pages are read again (ATC'20, "Can Applications Recover
-	 * from fsync Failures?"). */
-	posix_fadvise(f.fd, 0, 0, POSIX_FADV_DONTNEED);
 	r->sizes[seg] = f.size = (uint64_t)st.st_size;
 	if (*expected < r->bases[seg] || seg == r->first)
 		*expected = r->bases[seg];
@@ -469,6 +465,10 @@ read_file(struct recovery *r, size_t seg, int64_t *expected, struct err *e)
 		pos = trusted_start(r, &f, r->bases[seg], expected);
 	if (seg == r->first)
 		r->keep = (struct place){ seg, pos, *expected };
+	/* After a failed write-back the page cache may hold what the disk does
+	 * not: clean pages are read again (ATC'20, "Can Applications Recover
+	 * from fsync Failures?"). */
+	posix_fadvise(f.fd, (off_t)pos, 0, POSIX_FADV_DONTNEED);
 	read_segment(r, &f, seg, pos, expected);
 	close(f.fd);
 	free(f.buf);

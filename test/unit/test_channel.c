@@ -237,6 +237,12 @@ wake_it(void *arg)
 	return (NULL);
 }
 
+START_TEST(test_settings)
+{
+	UNIT_OK(settings_check_table(kinds[_i]->plugin.settings, e));
+}
+END_TEST
+
 START_TEST(test_wake)
 {
 	atomic_int stop = 0;
@@ -334,6 +340,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &test_empty_batch, .rows = 2 },
 	{ .fn = &test_headers, .rows = 2 },
 	{ .fn = &test_capacity, .rows = 2 },
+	{ .fn = &test_settings, .rows = 2 },
 	{ .fn = &test_wake, .rows = 2 },
 	{ .fn = &test_threads, .rows = 2 },
 };

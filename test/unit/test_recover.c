@@ -148,7 +148,8 @@ START_TEST(test_cut)
 	all = slurp(BASE0, &len);
 	part = calloc(1, len + 5000);
 	boundaries(all, len, ends);
-	/* Records end with a zero: no headers.  Zeroes that follow make it up. */
+	/* Records end with a zero (no headers), which one written ahead is as
+	 * good as. */
 	for (whole = 0; _i == 1 && whole < 5; whole++)
 		ends[whole]--;
 	for (cut = 0; cut <= len; cut++) {
