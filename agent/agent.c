@@ -361,10 +361,14 @@ start_broker(struct agent *a, struct err *e)
 {
 	if (!agent_wants_broker(a->now.cfg))
 		return (0);
-	if (broker_start(&a->env.broker, a->now.broker_settings, a->data_dir,
-	    &fs_real, e) == -1)
-		return (err_ctx(e, "broker"));
-	return (0);
+	return (broker_start(&a->env.broker, a->now.broker_settings,
+	    a->data_dir, &fs_real, e));
+}
+
+static const char *
+plural(size_t n)
+{
+	return (n == 1 ? "" : "s");
 }
 
 static int
@@ -383,9 +387,11 @@ run(struct agent *a, struct err *e)
 		a->watch = conf_watch_start(a->main, a->opt.files,
 		    a->opt.nfiles, a->opt.poll_s * 1000, on_change, a);
 	a->ready = true;
-	log_info(NULL, "agent %s is ready: %zu sources, %zu channels, "
-	    "%zu sinks%s%s", a->now.cfg->name, a->now.cfg->nsources,
-	    a->now.cfg->nchannels, a->now.cfg->nsinks,
+	log_info(NULL, "agent %s is ready: %zu source%s, %zu channel%s, "
+	    "%zu sink%s%s%s", a->now.cfg->name, a->now.cfg->nsources,
+	    plural(a->now.cfg->nsources), a->now.cfg->nchannels,
+	    plural(a->now.cfg->nchannels), a->now.cfg->nsinks,
+	    plural(a->now.cfg->nsinks),
 	    a->env.broker != NULL ? ", broker at " : "",
 	    a->env.broker != NULL ? broker_address(a->env.broker) : "");
 	loop_run(a->main);

@@ -586,7 +586,7 @@ start_listener(struct broker *b, struct err *e)
 	b->listener = listener_tcp(b->loops[0].loop, &o, on_accept, b, e);
 	free(host);
 	if (b->listener == NULL)
-		return (-1);
+		return (err_ctx(e, "listen"));
 	for (i = 0; i < b->nloops; i++)
 		loops[i] = b->loops[i].loop;
 	listener_deal(b->listener, loops, b->nloops);

@@ -152,8 +152,8 @@ resolve(const char *host, int type, int *rc)
 	return (*rc == 0 ? list : NULL);
 }
 
-static ssize_t
-bind_all(const struct bind_opts *o, int *fds, struct err *e)
+ssize_t
+bind_host(const struct bind_opts *o, int *fds, struct err *e)
 {
 	struct addrinfo *list;
 	ssize_t n = -2;
@@ -170,16 +170,6 @@ bind_all(const struct bind_opts *o, int *fds, struct err *e)
 		return (err_set(e, ERR_SYS, "no port is free on all "
 		    "addresses of %s", is_any(o->host) ? "this machine" :
 		    o->host));
-	return (n);
-}
-
-ssize_t
-bind_host(const struct bind_opts *o, int *fds, struct err *e)
-{
-	ssize_t n = bind_all(o, fds, e);
-
-	if (n == -1 && o->what != NULL)
-		err_ctx(e, "%s", o->what);
 	return (n);
 }
 

@@ -16,7 +16,6 @@
 #define BIND_MAX	8	/* addresses of one name */
 
 struct bind_opts {
-	const char	*what;		/* who, for messages; or NULL */
 	const char	*host;		/* NULL, "", "*": every address */
 	uint16_t	 port;		/* 0: one that is free, the same for
 					   all addresses */

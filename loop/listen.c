@@ -291,7 +291,7 @@ listener_tcp(struct loop *loop, const struct listen_opts *o,
 {
 	struct listener *l;
 	int fds[BIND_MAX];
-	struct bind_opts b = { .what = o->what, .host = o->host,
+	struct bind_opts b = { .host = o->host,
 	    .port = o->port, .type = SOCK_STREAM, .max = BIND_MAX,
 	    .backlog = o->backlog == 0 ? BACKLOG : o->backlog };
 	ssize_t n = bind_host(&b, fds, e);

@@ -29,7 +29,7 @@
 struct listener;
 
 struct listen_opts {
-	const char	*what;		/* who listens, for messages; copied */
+	const char	*what;		/* who listens, for the log; copied */
 	/* A name or address; NULL, "" or "*": every address.  All addresses a
 	 * name has are bound. */
 	const char	*host;

@@ -208,7 +208,7 @@ struct udp_socket *
 udp_open(struct loop *l, const struct udp_opts *o, udp_batch_fn *fn,
     void *ctx, struct err *e)
 {
-	struct bind_opts b = { .what = o->what, .host = o->host,
+	struct bind_opts b = { .host = o->host,
 	    .port = o->port, .type = SOCK_DGRAM, .max = BIND_MAX };
 	struct udp_socket *u;
 	int fds[BIND_MAX];

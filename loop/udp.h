@@ -19,7 +19,7 @@
 struct udp_socket;
 
 struct udp_opts {
-	const char	*what;		/* who listens, for messages */
+	const char	*what;		/* who listens, for the log */
 	const char	*host;		/* as in listen_opts */
 	uint16_t	 port;
 	size_t		 rcvbuf;	/* SO_RCVBUF; 0: 4 MiB. Said once when
