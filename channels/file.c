@@ -159,8 +159,8 @@ reconcile(struct file *f, bool marked)
 		f->mark.stored_bytes = f->put_bytes < seglog_bytes(f->log) ?
 		    0 : f->put_bytes - seglog_bytes(f->log);
 	}
-	f->synced_records = f->put_records;
-	f->synced_bytes = f->put_bytes;
+	f->written_records = f->put_records;
+	f->written_bytes = f->put_bytes;
 	f->read_offset = f->mark.offset;
 }
 
@@ -190,6 +190,7 @@ init(struct file *f)
 {
 	mutex_init(&f->lock);
 	cond_init(&f->work);
+	cond_init(&f->turn);
 	cond_init(&f->came);
 	f->tail = &f->head;
 	f->gone_tail = &f->gone_head;
@@ -201,10 +202,38 @@ fini(struct file *f)
 	positions_clear(&f->live);
 	positions_clear(&f->written);
 	cond_fini(&f->came);
+	cond_fini(&f->turn);
 	cond_fini(&f->work);
 	mutex_fini(&f->lock);
 	free(f->path);
 	f->path = NULL;
+}
+
+static void
+stop_flushers(struct file *f)
+{
+	int i;
+
+	mutex_lock(&f->lock);
+	f->stop = true;
+	cond_broadcast(&f->work);
+	mutex_unlock(&f->lock);
+	for (i = 0; i < FILE_FLUSHERS; i++)
+		thread_join(&f->flushers[i]);
+}
+
+static int
+start_flushers(struct file *f, struct err *e)
+{
+	int i;
+
+	for (i = 0; i < FILE_FLUSHERS; i++)
+		if (thread_start(&f->flushers[i], "file-flusher",
+		    file_flusher, f, e) == -1) {
+			stop_flushers(f);
+			return (-1);
+		}
+	return (0);
 }
 
 static int
@@ -225,8 +254,7 @@ file_open(struct channel *ch, struct err *e)
 	if (!marked && seglog_end(f->log) == 0)
 		uuid_random(&f->mark.channel);
 	reconcile(f, marked);
-	if (file_write_mark(f, e) == -1 ||
-	    thread_start(&f->flusher, "file-flusher", file_flusher, f, e) == -1)
+	if (file_write_mark(f, e) == -1 || start_flushers(f, e) == -1)
 		goto err3;
 	if (file_held_records(f) > 0)
 		log_info(ch->who, "%llu records wait in %s",
@@ -275,11 +303,7 @@ file_close(struct channel *ch)
 	const struct fs *fs = ch->env->fs;
 	struct err e = ERR_INIT;
 
-	mutex_lock(&f->lock);
-	f->stop = true;
-	cond_signal(&f->work);
-	mutex_unlock(&f->lock);
-	thread_join(&f->flusher);
+	stop_flushers(f);
 	file_read_end(f);
 	if (file_write_mark(f, &e) == -1 || seglog_close(f->log, &e) == -1)
 		log_error(ch->who, "closing %s: %s", f->path, e.msg);

@@ -242,18 +242,26 @@ begin_group(struct group_check *c, int64_t first)
 	c->crc = 0;
 }
 
+static void
+broken_until(struct group_check *c, int64_t end)
+{
+	c->broken = true;
+	c->broken_end = end;
+}
+
 bool
 group_closes(void *check, struct slice batch)
 {
 	struct group_check *c = check;
 	struct kbatch b;
 	struct group g;
-	bool keep;
+	bool whole, keep;
 
 	if (kbatch_parse(batch, &b, NULL) == -1)
 		return (false);
 	if (!c->started || b.base_offset != c->next) {
-		c->broken = c->started;
+		if (c->started)
+			broken_until(c, b.base_offset);
 		c->started = true;
 		begin_group(c, b.base_offset);
 	}
@@ -263,11 +271,14 @@ group_closes(void *check, struct slice batch)
 		c->crc = group_sum(c->crc, batch.p);
 		return (false);
 	}
-	keep = group_parse(batch, &g, NULL) == 0 && is_whole(c, &g) &&
-	    (!c->broken || g.prev_synced == g.first);
-	if (keep)
+	whole = group_parse(batch, &g, NULL) == 0 && is_whole(c, &g);
+	keep = whole && (!c->broken || g.prev_synced >= c->broken_end);
+	if (whole)
 		c->number = g.number;
-	c->broken = !keep;
+	else
+		broken_until(c, c->next);
+	if (keep)
+		c->broken = false;
 	begin_group(c, c->next);
 	return (keep);
 }

@@ -78,7 +78,8 @@ int	 mark_decode(const uint8_t in[MARK_SIZE], struct mark *, struct err *e);
 /*
  * Goes over the batches of a log in order, as seglog's `closes`.  A group is
  * kept when it is whole and what stands before it is whole, or is damage and
- * no torn write: it was synced before this group was written.
+ * no torn write: it was synced before this group was written.  A group that
+ * is whole but does not prove that is kept with a later one that does.
  */
 struct group_check {
 	struct uuid	 channel;
@@ -87,6 +88,7 @@ struct group_check {
 	bool		 started;
 	bool		 broken;	/* bad bytes or a bad group since the
 					   last one that was kept */
+	int64_t		 broken_end;	/* behind the last of that */
 	int64_t		 next;		/* offset of the batch to come */
 	uint64_t	 number;	/* of the last group */
 	int64_t		 first;		/* of the group being read */

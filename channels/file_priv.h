@@ -27,6 +27,9 @@
 #define FILE_VERSION	1
 #define FILE_PENDING	((uint64_t)32 << 20)	/* put and not synced */
 #define FILE_READ	((size_t)1 << 20)	/* one read of takes */
+#define FILE_AHEAD	((uint64_t)8 << 20)	/* in units not leased yet that
+						   were not read back */
+#define FILE_FLUSHERS	2
 #define FILE_MARK_NS	(INT64_C(100) * 1000000)
 
 /* How a data batch says what Kafka's header has no field for (FORMAT.md). */
@@ -52,8 +55,15 @@ struct stored {
 	uint32_t	 size;		/* of bodies and headers */
 	int32_t		 hint;
 	bool		 plain, control, damaged;
+	bool		 ahead;		/* counts in file.ahead */
 	struct batch	*batch;		/* decoded, or NULL */
-	struct stored	*gone;		/* in the list of delivered ones */
+	struct stored	*gone;		/* in a list of units, or of delivered
+					   ones */
+};
+
+struct units {			/* in order, on their way to the ledger */
+	struct stored	*head, **tail;
+	int64_t		 next;		/* offset behind the last one */
 };
 
 struct position {		/* where one source stands */
@@ -85,11 +95,13 @@ struct file {
 	int			 dirfd, lock_fd;
 	struct seglog		*log;
 	struct fs_slots		 slots;
-	struct thread		 flusher;
+	struct thread		 flushers[FILE_FLUSHERS];
 
 	struct mutex		 lock;		/* everything below */
-	struct cond		 work;		/* for the flusher */
+	struct cond		 work;		/* for a flusher without one */
+	struct cond		 turn;		/* for one that waits to sync */
 	struct cond		 came;		/* for takes */
+	bool			 writing, syncing;	/* a flusher is */
 
 	struct positions	 live;		/* with all that was put */
 
@@ -106,15 +118,16 @@ struct file {
 	bool			 said_space;	/* the disk is short of it */
 	bool			 stop;
 
-	/* flusher alone */
+	/* the flusher that is writing */
 	struct positions	 written;	/* in groups */
 	uint64_t		 group_number;
-	uint64_t		 synced_records, synced_bytes;
+	uint64_t		 written_records, written_bytes;
 
 	/* taking */
 	struct ledger		 ledger;
 	int64_t			 read_offset;	/* of the next batch to read */
 	bool			 reading;
+	uint64_t		 ahead;		/* bytes */
 	uint64_t		 wakes;
 	struct stored		*gone_head, **gone_tail;
 	bool			 telling;
@@ -169,11 +182,23 @@ void	 positions_snapshot(const struct positions *, struct sb *out);
 
 /* --- file_write.c --- */
 void	 file_put(struct channel *, struct batch *, struct completion *);
-/* The flusher's thread; returns when f->stop is set and all is written. */
+/* A flusher's thread; returns when f->stop is set and all is written. */
 void	 file_flusher(void *f);
 int	 file_write_mark(struct file *, struct err *e);
 
 /* --- file_read.c --- */
+void	 units_init(struct units *, int64_t next);
+void	 units_free(struct units *);
+/* A stored batch, whose header is k, at the end; bytes lie in buf. */
+struct stored *units_add(struct units *, struct buf *, struct slice bytes,
+	    const struct kbatch *k);
+/* Synced units for the takes, which need not read them back, when they have
+ * come as far as `first` and have little to do; else they stay.  With the
+ * lock. */
+void	 file_offer(struct file *, struct units *, int64_t first);
+/* What is done leaves the ledger and is told.  Called with the lock; returns
+ * without it. */
+void	 file_settle(struct file *);
 int	 file_take(struct channel *, struct lease *, uint32_t records,
 	    size_t bytes, int timeout_ms, struct err *e);
 int	 file_decode(struct channel *, struct lease *, struct err *e);

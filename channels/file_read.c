@@ -1,11 +1,13 @@
 /*
  * Taking and committing.
  *
- * One taker at a time reads on, FILE_READ bytes in one go, and makes a unit of
- * each batch it finds; control batches become units without records, so that
- * the positions in them are told when all before them is committed.  A lease of
- * a whole batch is the bytes as they were stored; records are decoded only for
- * a sink that asks, or that wants less than a batch.
+ * What was just synced is offered to takes that have come so far, so that
+ * nothing is read back while they keep up.  Otherwise one taker at a time reads
+ * on, FILE_READ bytes in one go, and makes a unit of each batch it finds;
+ * control batches become units without records, so that the positions in them
+ * are told when all before them is committed.  A lease of a whole batch is the
+ * bytes as they were stored; records are decoded only for a sink that asks, or
+ * that wants less than a batch.
  */
 #include "channels/file_priv.h"
 
@@ -52,6 +54,35 @@ stored_new(struct buf *buf, struct slice bytes, const struct kbatch *k)
 	return (s);
 }
 
+void
+units_init(struct units *v, int64_t next)
+{
+	*v = (struct units){ NULL, &v->head, next };
+}
+
+void
+units_free(struct units *v)
+{
+	struct stored *s;
+
+	while ((s = v->head) != NULL) {
+		v->head = s->gone;
+		stored_free(s);
+	}
+}
+
+struct stored *
+units_add(struct units *v, struct buf *buf, struct slice bytes,
+    const struct kbatch *k)
+{
+	struct stored *s = stored_new(buf, bytes, k);
+
+	*v->tail = s;
+	v->tail = &s->gone;
+	v->next = s->next;
+	return (s);
+}
+
 /* --- reading --- */
 
 /*
@@ -75,22 +106,9 @@ set_aside(struct file *f, struct slice bytes, int64_t offset, int64_t next,
 		log_error(f->channel.who, "%s is not written: %s", name, e.msg);
 }
 
-struct found {			/* units in order */
-	struct stored	*head, **tail;
-	int64_t		 next;		/* read on from here */
-};
-
-static void
-found_add(struct found *found, struct stored *s)
-{
-	*found->tail = s;
-	found->tail = &s->gone;
-	found->next = s->next;
-}
-
 /* Each batch becomes a unit; a damaged one has nothing to lease. */
 static void
-read_units(struct file *f, struct buf *buf, struct found *found)
+read_units(struct file *f, struct buf *buf, struct units *found)
 {
 	struct slice in = slice_of(buf->data, buf->len), bytes;
 	struct err e = ERR_INIT;
@@ -100,12 +118,11 @@ read_units(struct file *f, struct buf *buf, struct found *found)
 	while (in.len > 0 && kbatch_parse(in, &k, NULL) == 0 &&
 	    kbatch_size(&k) <= in.len) {
 		bytes = slice_of(in.p, kbatch_size(&k));
-		s = stored_new(buf, bytes, &k);
+		s = units_add(found, buf, bytes, &k);
 		if (kbatch_check(bytes, &whole, &e) == -1) {
 			set_aside(f, bytes, s->offset, s->next, e.msg);
 			s->damaged = true;
 		}
-		found_add(found, s);
 		in = slice_of(in.p + bytes.len, in.len - bytes.len);
 	}
 	if (in.len == 0)
@@ -151,15 +168,14 @@ skip_damage(struct file *f, int64_t offset, int64_t limit)
 
 /* Reads on from offset; without the lock. */
 static void
-read_on(struct file *f, int64_t offset, struct found *found)
+read_on(struct file *f, int64_t offset, struct units *found)
 {
 	int64_t limit = seglog_synced(f->log);
 	struct seglog_range r;
 	struct err e = ERR_INIT;
 	struct buf *buf;
 
-	*found = (struct found){ NULL, NULL, offset };
-	found->tail = &found->head;
+	units_init(found, offset);
 	if (seglog_read(f->log, offset, limit, FILE_READ, true, &r, &e) ==
 	    -1) {
 		found->next = skip_damage(f, offset, limit);
@@ -182,18 +198,16 @@ read_on(struct file *f, int64_t offset, struct found *found)
 	buf_unref(buf);
 }
 
-static void settle(struct file *);
-
-/* Adds what was found to the ledger.  With the lock. */
+/* Units go to the ledger.  With the lock. */
 static void
-add_units(struct file *f, struct found *found)
+add_units(struct file *f, struct units *v)
 {
 	struct stored *s;
 	int64_t skip;
 	uint32_t n;
 
-	while ((s = found->head) != NULL) {
-		found->head = s->gone;
+	while ((s = v->head) != NULL) {
+		v->head = s->gone;
 		s->gone = NULL;
 		n = s->control || s->damaged ? 0 : s->records;
 		ledger_add(&f->ledger, &s->unit, n);
@@ -202,14 +216,40 @@ add_units(struct file *f, struct found *found)
 		if (n > 0 && skip > 0 && skip < n)
 			ledger_skip(&s->unit, (uint32_t)skip);
 	}
-	f->read_offset = found->next;
+	f->read_offset = v->next;
+}
+
+static uint64_t
+units_bytes(const struct units *v)
+{
+	const struct stored *s;
+	uint64_t n = 0;
+
+	for (s = v->head; s != NULL; s = s->gone)
+		n += s->control ? 0 : s->bytes.len;
+	return (n);
+}
+
+void
+file_offer(struct file *f, struct units *v, int64_t first)
+{
+	uint64_t bytes = units_bytes(v);
+	struct stored *s;
+
+	if (v->head == NULL || f->reading || f->read_offset != first ||
+	    f->ahead + bytes > FILE_AHEAD)
+		return;
+	f->ahead += bytes;
+	for (s = v->head; s != NULL; s = s->gone)
+		s->ahead = !s->control;
+	add_units(f, v);
 }
 
 /* True when something was read; the lock is dropped meanwhile. */
 static bool
 read_more(struct file *f)
 {
-	struct found found;
+	struct units found;
 
 	if (f->reading || f->read_offset >= seglog_synced(f->log))
 		return (false);
@@ -221,7 +261,7 @@ read_more(struct file *f)
 	add_units(f, &found);
 	cond_broadcast(&f->came);
 	/* Damage and control batches at the front are done at once. */
-	settle(f);
+	file_settle(f);
 	mutex_lock(&f->lock);
 	return (true);
 }
@@ -374,6 +414,10 @@ lease_next(struct file *f, struct unit *u, uint32_t first, uint32_t n,
 	else if (s->plain)
 		l->stored = s->bytes;
 	ledger_lease(&f->ledger, l->n);
+	if (s->ahead) {
+		f->ahead -= s->bytes.len;
+		s->ahead = false;
+	}
 	metric_add(&f->channel.common.taken_records, l->n);
 	return (1);
 }
@@ -458,10 +502,9 @@ square_up(struct file *f)
 	f->mark.stored_bytes = f->put_bytes;
 }
 
-/* As in memory.c: one thread tells at a time, in order.  Called with the lock;
- * returns without it. */
-static void
-settle(struct file *f)
+/* As in memory.c: one thread tells at a time, in order. */
+void
+file_settle(struct file *f)
 {
 	struct stored *s;
 	struct unit *u;
@@ -501,7 +544,7 @@ file_commit(struct channel *ch, struct lease *l, struct err *e)
 	mutex_lock(&f->lock);
 	ledger_commit(&f->ledger, &s->unit, l->n);
 	metric_add(&ch->common.committed_records, l->n);
-	settle(f);
+	file_settle(f);
 	return (0);
 }
 

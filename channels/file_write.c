@@ -1,14 +1,20 @@
 /*
- * Putting, and the flusher.
+ * Putting, and the flushers.
  *
  * A batch is encoded once, in the thread that puts it, before the mutex is
- * taken.  The flusher takes all that has arrived, up to a limit, as one group:
+ * taken.  A flusher takes all that has arrived, up to a limit, as one group:
  * one write, one sync, and everyone in it is told.  What arrives meanwhile
  * waits for the next: the slower the disk, the larger the groups, and no
  * timer.
  *
+ * There are two flushers, so that the next group is written during a sync.  A
+ * flusher gives up writing only when it has become the one that syncs, which
+ * keeps the groups in order.  At a low rate one thread does both without a
+ * handover.
+ *
  * A group goes into one segment.  A new segment begins with a group that
- * begins with a snapshot of all positions.
+ * begins with a snapshot of all positions, and only when all before it is
+ * synced.
  */
 #include "channels/file_priv.h"
 
@@ -22,7 +28,7 @@
 #include "base/mem.h"
 
 #define GROUP_BATCHES	512
-#define GROUP_BYTES	((uint64_t)8 << 20)
+#define GROUP_BYTES	((uint64_t)4 << 20)
 #define RETRY_NS	(INT64_C(200) * 1000000)
 
 /* --- encoding --- */
@@ -122,7 +128,8 @@ file_put(struct channel *ch, struct batch *b, struct completion *done)
 	file_cursor_put(f, b, &a->changes);
 	*f->tail = a;
 	f->tail = &a->next;
-	cond_signal(&f->work);
+	if (!f->writing)
+		cond_signal(&f->work);
 	mutex_unlock(&f->lock);
 }
 
@@ -134,6 +141,8 @@ struct task {
 	size_t		 n;		/* arrivals with records */
 	struct sb	 changes;
 	bool		 rolled;	/* it has begun a segment */
+	struct units	 units;		/* what was written, for the takes */
+	int64_t		 first;		/* offset of the first of them */
 };
 
 /* Takes arrivals off the queue.  With the lock. */
@@ -143,6 +152,7 @@ task_take(struct file *f, struct task *t)
 	struct arrival *a, **last = &t->head;
 
 	memset(t, 0, sizeof *t);
+	units_init(&t->units, 0);
 	while ((a = f->head) != NULL && (t->head == NULL ||
 	    (t->n < GROUP_BATCHES && (a->data == NULL ||
 	    t->bytes + a->data->len <= GROUP_BYTES)))) {
@@ -194,11 +204,80 @@ task_changes(struct task *t)
 			sb_add(&t->changes, a->changes.ptr, a->changes.len);
 }
 
+/* The batches of a group, on their way to the log; each has a reference. */
+struct parts {
+	struct seglog_batch	*v;
+	struct buf		**buf;
+	size_t			 n;
+};
+
 static void
-set_bytes(struct seglog_batch *b, const uint8_t *p, size_t size)
+parts_init(struct parts *p, size_t max)
 {
-	memcpy(b->header, p, SEGLOG_HEADER);
-	b->body = slice_of(p + SEGLOG_HEADER, size - SEGLOG_HEADER);
+	p->v = xmalloc(max * sizeof *p->v);
+	p->buf = xmalloc(max * sizeof *p->buf);
+	p->n = 0;
+}
+
+static void
+parts_fini(struct parts *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		buf_unref(p->buf[i]);
+	free(p->buf);
+	free(p->v);
+}
+
+static void
+parts_add(struct parts *p, struct buf *buf)
+{
+	struct seglog_batch *b = &p->v[p->n];
+
+	memcpy(b->header, buf->data, SEGLOG_HEADER);
+	b->body = slice_of(buf->data + SEGLOG_HEADER,
+	    buf->len - SEGLOG_HEADER);
+	p->buf[p->n++] = buf_ref(buf);
+}
+
+/* Takes over malloc'd bytes. */
+static void
+parts_add_bytes(struct parts *p, uint8_t *bytes, size_t size)
+{
+	struct buf *buf = buf_new(size);
+
+	memcpy(buf->data, bytes, size);
+	buf->len = size;
+	parts_add(p, buf);
+	buf_unref(buf);
+	free(bytes);
+}
+
+/* The batches as they stand in the log now. */
+static void
+parts_written(const struct parts *p, struct task *t)
+{
+	struct kbatch k;
+	size_t i;
+
+	t->first = p->v[0].base_offset;
+	for (i = 0; i < p->n; i++) {
+		memcpy(p->buf[i]->data, p->v[i].header, SEGLOG_HEADER);
+		CHECK(kbatch_parse(slice_of(p->v[i].header, SEGLOG_HEADER), &k,
+		    NULL) == 0);
+		units_add(&t->units, p->buf[i], slice_of(p->buf[i]->data,
+		    p->buf[i]->len), &k);
+	}
+}
+
+static void
+wait_until_synced(struct file *f)
+{
+	mutex_lock(&f->lock);
+	while (f->syncing)
+		cond_wait(&f->turn, &f->lock);
+	mutex_unlock(&f->lock);
 }
 
 /* A new segment when the group no longer fits. */
@@ -213,13 +292,14 @@ roll(struct file *f, uint64_t bytes, bool *first, struct err *e)
 	if (*first || active + bytes <= f->segment_bytes)
 		return (0);
 	*first = true;
+	wait_until_synced(f);
 	return (seglog_roll(f->log, e));
 }
 
-/* Fills in what the closing batch says about the n batches before it. */
+/* Fills in what the closing batch says about the batches before it. */
 static void
-group_of(struct file *f, const struct task *t, const struct seglog_batch *v,
-    size_t n, struct group *g)
+group_of(struct file *f, const struct task *t, const struct parts *p,
+    struct group *g)
 {
 	size_t i;
 
@@ -228,49 +308,56 @@ group_of(struct file *f, const struct task *t, const struct seglog_batch *v,
 		.number = f->group_number + 1,
 		.prev_synced = seglog_synced(f->log),
 		.first = seglog_end(f->log),
-		.records = f->synced_records + t->records,
-		.stored_bytes = f->synced_bytes + t->bytes,
+		.records = f->written_records + t->records,
+		.stored_bytes = f->written_bytes + t->bytes,
 		.changes = slice_of(t->changes.ptr, t->changes.len),
 	};
-	for (i = 0; i < n; i++) {
-		g->bytes += SEGLOG_HEADER + v[i].body.len;
-		g->crc = group_sum(g->crc, v[i].header);
+	for (i = 0; i < p->n; i++) {
+		g->bytes += p->buf[i]->len;
+		g->crc = group_sum(g->crc, p->v[i].header);
 	}
+}
+
+static void
+add_snapshot(struct file *f, struct parts *p)
+{
+	struct sb all = SB_INIT;
+	uint8_t *bytes;
+	size_t size;
+
+	positions_snapshot(&f->written, &all);
+	bytes = snapshot_encode(&f->mark.channel, slice_of(all.ptr, all.len),
+	    clock_wall_ms(), &size);
+	parts_add_bytes(p, bytes, size);
+	sb_fini(&all);
 }
 
 static int
 task_append(struct file *f, struct task *t, struct err *e)
 {
-	struct seglog_batch *v = xmalloc((t->n + 2) * sizeof *v);
-	uint8_t *snapshot = NULL, *close;
 	const struct arrival *a;
-	struct sb all = SB_INIT;
+	struct parts p;
 	struct group g;
-	size_t n = 0, size;
+	uint8_t *close;
+	size_t size;
 	int rc;
 
-	if (roll(f, t->bytes, &t->rolled, e) == -1) {
-		free(v);
+	if (roll(f, t->bytes, &t->rolled, e) == -1)
 		return (-1);
-	}
-	if (t->rolled) {
-		positions_snapshot(&f->written, &all);
-		snapshot = snapshot_encode(&f->mark.channel,
-		    slice_of(all.ptr, all.len), clock_wall_ms(), &size);
-		set_bytes(&v[n++], snapshot, size);
-	}
+	parts_init(&p, t->n + 2);
+	if (t->rolled)
+		add_snapshot(f, &p);
 	for (a = t->head; a != NULL; a = a->next)
 		if (a->data != NULL)
-			set_bytes(&v[n++], a->data->data, a->data->len);
-	group_of(f, t, v, n, &g);
+			parts_add(&p, a->data);
+	group_of(f, t, &p, &g);
 	close = group_encode(&g, clock_wall_ms(), &size);
-	set_bytes(&v[n++], close, size);
-	if ((rc = seglog_append(f->log, v, n, e)) == 0)
+	parts_add_bytes(&p, close, size);
+	if ((rc = seglog_append(f->log, p.v, p.n, e)) == 0) {
+		parts_written(&p, t);
 		metric_add(&f->metrics.group_bytes, (int64_t)(g.bytes + size));
-	sb_fini(&all);
-	free(snapshot);
-	free(close);
-	free(v);
+	}
+	parts_fini(&p);
 	return (rc);
 }
 
@@ -285,10 +372,10 @@ file_write_mark(struct file *f, struct err *e)
 	mutex_lock(&f->lock);
 	m = f->mark;
 	f->mark_moved = false;
+	f->marked_at = clock_mono_ns();
 	mutex_unlock(&f->lock);
 	m.synced = seglog_synced(f->log);
 	mark_encode(&m, bytes);
-	f->marked_at = clock_mono_ns();
 	if (fs_slots_write(&f->slots, bytes, e) == -1)
 		return (-1);
 	metric_add(&f->metrics.marks, 1);
@@ -350,16 +437,46 @@ task_write(struct file *f, struct task *t, struct err *e)
 		wait_for_disk(f, e);
 		*e = (struct err)ERR_INIT;
 	}
-	if (seglog_sync(f->log, NULL, e) == -1)
-		fatal_disk("%s: %s", f->channel.who, e->msg);
 	positions_apply(&f->written, slice_of(t->changes.ptr, t->changes.len),
 	    NULL);
 	f->group_number++;
-	f->synced_records += t->records;
-	f->synced_bytes += t->bytes;
+	f->written_records += t->records;
+	f->written_bytes += t->bytes;
+	return (true);
+}
+
+/* The other flusher may write now.  With the lock. */
+static void
+end_writing(struct file *f)
+{
+	f->writing = false;
+	if (f->head != NULL || f->stop)
+		cond_signal(&f->work);
+}
+
+/* From writing to syncing, when the other one has synced. */
+static void
+go_on_to_sync(struct file *f)
+{
+	mutex_lock(&f->lock);
+	while (f->syncing)
+		cond_wait(&f->turn, &f->lock);
+	f->syncing = true;
+	end_writing(f);
+	mutex_unlock(&f->lock);
+}
+
+static void
+task_sync(struct file *f, struct task *t)
+{
+	struct err e = ERR_INIT;
+
+	if (t->units.head == NULL)
+		return;
+	if (seglog_sync(f->log, NULL, &e) == -1)
+		fatal_disk("%s: %s", f->channel.who, e.msg);
 	metric_add(&f->metrics.groups, 1);
 	metric_add(&f->metrics.batches, (int64_t)t->n);
-	return (true);
 }
 
 /* Tells everyone in the group, in order. */
@@ -367,7 +484,6 @@ static void
 task_done(struct file *f, struct task *t, const struct err *e)
 {
 	struct arrival *a;
-	bool room;
 
 	mutex_lock(&f->lock);
 	f->pending -= t->bytes;
@@ -375,9 +491,10 @@ task_done(struct file *f, struct task *t, const struct err *e)
 		f->disk_full = false;
 	/* Recovery shall not have to read what lies in older segments. */
 	f->mark_moved |= t->rolled;
+	file_offer(f, &t->units, t->first);
 	cond_broadcast(&f->came);
-	room = file_room_now(f);
 	mutex_unlock(&f->lock);
+	units_free(&t->units);
 	while ((a = t->head) != NULL) {
 		t->head = a->next;
 		completion_done(a->stored, e);
@@ -386,8 +503,10 @@ task_done(struct file *f, struct task *t, const struct err *e)
 		free(a);
 	}
 	sb_fini(&t->changes);
-	if (room)
-		f->channel.host->room(&f->channel);
+	mutex_lock(&f->lock);
+	f->syncing = false;
+	cond_signal(&f->turn);
+	file_settle(f);
 }
 
 /* When there is something to do though nothing has arrived. */
@@ -399,19 +518,23 @@ next_duty(struct file *f)
 	return (f->starved ? clock_mono_ns() + RETRY_NS : INT64_MAX);
 }
 
-/* Waits for arrivals; true when there are any.  With the lock. */
+/*
+ * Waits until there is something to write, or a duty, and nobody else writes;
+ * true when there are arrivals.  With the lock.
+ */
 static bool
 wait_for_work(struct file *f)
 {
 	int64_t due;
 
-	while (f->head == NULL && !f->stop) {
-		due = next_duty(f);
+	while (f->writing || (f->head == NULL && !f->stop)) {
+		due = f->writing ? INT64_MAX : next_duty(f);
 		if (due <= clock_mono_ns())
 			break;
 		if (due == INT64_MAX)
 			cond_wait(&f->work, &f->lock);
-		else if (!cond_wait_until(&f->work, &f->lock, due))
+		else if (!cond_wait_until(&f->work, &f->lock, due) &&
+		    !f->writing)
 			break;
 	}
 	return (f->head != NULL);
@@ -424,32 +547,59 @@ do_duties(struct file *f)
 	bool mark, room;
 
 	mutex_lock(&f->lock);
-	mark = f->mark_moved &&
+	mark = !f->writing && f->mark_moved &&
 	    f->marked_at + FILE_MARK_NS <= clock_mono_ns();
+	f->writing |= mark;
 	room = file_room_now(f);
 	mutex_unlock(&f->lock);
-	if (mark)
+	if (mark) {
 		keep_mark(f);
+		mutex_lock(&f->lock);
+		end_writing(f);
+		mutex_unlock(&f->lock);
+	}
 	if (room)
 		f->channel.host->room(&f->channel);
 }
 
+/* One group from the queue to those who wait for it. */
+static void
+do_task(struct file *f, struct task *t, bool mark_late)
+{
+	struct err e = ERR_INIT;
+	bool written;
+
+	if (mark_late)
+		keep_mark(f);
+	written = task_write(f, t, &e);
+	go_on_to_sync(f);
+	task_sync(f, t);
+	task_done(f, t, written ? NULL : &e);
+}
+
+/*
+ * The mark is written behind a group, so that nobody waits for it, unless
+ * there was no such moment for long: the other flusher wrote each time.
+ */
 void
 file_flusher(void *arg)
 {
 	struct file *f = arg;
-	struct err e = ERR_INIT;
+	bool more, stop, late;
 	struct task t;
-	bool more, stop;
 
 	do {
 		mutex_lock(&f->lock);
-		if ((more = wait_for_work(f)))
+		if ((more = wait_for_work(f))) {
 			task_take(f, &t);
+			f->writing = true;
+		}
+		late = f->mark_moved && f->marked_at + 2 * FILE_MARK_NS <=
+		    clock_mono_ns();
 		stop = f->stop;
 		mutex_unlock(&f->lock);
 		if (more)
-			task_done(f, &t, task_write(f, &t, &e) ? NULL : &e);
+			do_task(f, &t, late);
 		do_duties(f);
 	} while (more || !stop);
 }

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -49,6 +50,7 @@ chan_delivered(struct channel *ch, const char *source, const struct cursor *c)
 	mutex_lock(&x->lock);
 	cursor_set_merge(x->delivered, c);
 	x->tells++;
+	cond_broadcast(&x->cond);
 	mutex_unlock(&x->lock);
 }
 
@@ -266,6 +268,23 @@ chan_told(struct chan *c, const char *file)
 	n = e == NULL ? 0 : (int)(e->offset / LINE_BYTES);
 	mutex_unlock(&c->lock);
 	return (n);
+}
+
+/* Until it has been told how far that file is delivered; 5 s. */
+static inline void
+chan_wait_told(struct chan *c, const char *file, int line)
+{
+	int64_t until = clock_mono_ns() + INT64_C(5000000000);
+	int told;
+
+	while ((told = chan_told(c, file)) < line) {
+		mutex_lock(&c->lock);
+		ck_assert_msg(cond_wait_until(&c->cond, &c->lock,
+		    clock_mono_ns() + 10000000) || clock_mono_ns() < until,
+		    "%s is told up to %d", file, told);
+		mutex_unlock(&c->lock);
+	}
+	ck_assert_int_eq(told, line);
 }
 
 /* How far the channel says it holds that file. */

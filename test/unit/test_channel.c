@@ -146,7 +146,7 @@ START_TEST(test_empty_batch)
 	chan_put(&c, "r2", "g", 9, 0, 5);
 	chan_wait(&c);
 	chan_take_none(&c);
-	ck_assert_int_eq(chan_told(&c, "g"), 9);
+	chan_wait_told(&c, "g", 9);
 	done();
 }
 END_TEST

@@ -874,6 +874,80 @@ START_TEST(test_golden)
 }
 END_TEST
 
+/* A group of no batches at an offset, as recovery comes upon it. */
+static bool
+see_group(struct group_check *check, int64_t offset, uint64_t number,
+    int64_t prev_synced, bool whole)
+{
+	struct group g = { .channel = check->channel, .number = number,
+	    .prev_synced = prev_synced, .first = offset,
+	    .crc = whole ? 0 : 1 };
+	uint8_t *p;
+	size_t size;
+	bool closes;
+
+	p = group_encode(&g, 1234, &size);
+	kbatch_rebase(p, offset, 0);
+	closes = group_closes(check, slice_of(p, size));
+	free(p);
+	return (closes);
+}
+
+/*
+ * The next group is written while one is synced.  Row 0: the first of the two
+ * is torn, so the second goes with it.  Row 1: a third one says that the first
+ * was synced, so it is damage, and what follows stays.  Row 2: the same with
+ * bytes that are no batch.
+ */
+START_TEST(test_torn_or_rotten)
+{
+	struct group_check check = { .known = true };
+
+	ck_assert(see_group(&check, 0, 1, 0, true));
+	ck_assert(see_group(&check, 1, 2, 0, true));
+	if (_i < 2)
+		ck_assert(!see_group(&check, 2, 3, 2, false));
+	ck_assert(!see_group(&check, 3, 4, 2, true));
+	if (_i == 0)
+		return;
+	ck_assert(see_group(&check, 4, 5, 3, true));
+	ck_assert(see_group(&check, 5, 6, 3, true));
+	ck_assert(!see_group(&check, 7, 7, 6, true));
+	ck_assert(see_group(&check, 8, 8, 7, true));
+}
+END_TEST
+
+/* A sink that keeps up gets what was put without a look at the disk, one that
+ * does not gets the rest from there; both get the same. */
+START_TEST(test_ahead)
+{
+	const size_t size = 100000;	/* of a line */
+	struct file *f;
+	int i;
+
+	setup();
+	f = file_of(c.ch);
+	chan_put(&c, "r1", "f", 0, 10, size);
+	chan_wait(&c);
+	ck_assert_uint_gt(f->ahead, 10 * size);
+	chan_drain(&c, "f", 0, 10, 0, 0);
+	ck_assert_uint_eq(f->ahead, 0);
+	for (i = 1; i < 20; i++) {
+		chan_put(&c, "r1", "f", 10 * i, 10, size);
+		chan_wait(&c);
+		ck_assert_uint_le(f->ahead, FILE_AHEAD);
+	}
+	chan_drain(&c, "f", 10, 190, 0, 0);
+	ck_assert_uint_eq(f->ahead, 0);
+	chan_put(&c, "r1", "f", 200, 10, size);
+	chan_wait(&c);
+	ck_assert_uint_gt(f->ahead, 10 * size);
+	reopen();
+	chan_drain(&c, "f", 200, 10, 0, 0);
+	done();
+}
+END_TEST
+
 static const struct unit_test tests[] = {
 	{ .fn = &test_golden },
 	{ .fn = &test_restart },
@@ -896,6 +970,8 @@ static const struct unit_test tests[] = {
 	{ .fn = &test_full_stop },
 	{ .fn = &test_sync_fails, .exit = 74 },
 	{ .fn = &test_format },
+	{ .fn = &test_torn_or_rotten, .rows = 3 },
+	{ .fn = &test_ahead },
 };
 
 int
