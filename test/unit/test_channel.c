@@ -40,7 +40,7 @@ START_TEST(test_order)
 	ck_assert_uint_gt(chan_fill(&c).bytes, 20000);
 	chan_drain(&c, "f", 0, 111, 0, 0);
 	chan_take_none(&c);
-	ck_assert_int_eq(chan_told(&c, "f"), 111);
+	chan_wait_told(&c, "f", 111);
 	ck_assert_uint_eq(chan_fill(&c).records, 0);
 	ck_assert_uint_eq(chan_fill(&c).bytes, 0);
 	ck_assert_int_eq(metric_get(&c.ch->common.put_records), 111);
@@ -79,7 +79,7 @@ START_TEST(test_limits)
 	ck_assert_int_eq(chan_told(&c, "f"), 0);
 	chan_commit(&c, &l);
 	chan_drain(&c, "f", 10, 3, 2, 0);
-	ck_assert_int_eq(chan_told(&c, "f"), 13);
+	chan_wait_told(&c, "f", 13);
 	done();
 }
 END_TEST
@@ -122,7 +122,7 @@ START_TEST(test_leases)
 	chan_commit(&c, &v[2]);
 	chan_commit(&c, &v[3]);
 	chan_commit(&c, &v[5]);
-	ck_assert_int_eq(chan_told(&c, "f"), 60);
+	chan_wait_told(&c, "f", 60);
 	ck_assert_uint_eq(chan_fill(&c).records, 0);
 	ck_assert_int_eq(metric_get(&c.ch->common.rolled_back_records), 26);
 	done();
@@ -141,8 +141,8 @@ START_TEST(test_empty_batch)
 	ck_assert_int_eq(chan_told(&c, "g"), 0);
 	chan_drain(&c, "f", 0, 5, 0, 0);
 	chan_drain(&c, "f", 5, 2, 0, 0);
-	ck_assert_int_eq(chan_told(&c, "g"), 7);
-	ck_assert_int_eq(chan_told(&c, "f"), 7);
+	chan_wait_told(&c, "g", 7);
+	chan_wait_told(&c, "f", 7);
 	chan_put(&c, "r2", "g", 9, 0, 5);
 	chan_wait(&c);
 	chan_take_none(&c);
@@ -325,8 +325,8 @@ START_TEST(test_threads)
 		pthread_join(t[i], NULL);
 	chan_wait(&c);
 	ck_assert_int_eq(atomic_load(&taken), 2 * LINES);
-	ck_assert_int_eq(chan_told(&c, "0"), LINES);
-	ck_assert_int_eq(chan_told(&c, "1"), LINES);
+	chan_wait_told(&c, "0", LINES);
+	chan_wait_told(&c, "1", LINES);
 	ck_assert_uint_eq(chan_fill(&c).records, 0);
 	ck_assert_uint_eq(chan_fill(&c).bytes, 0);
 	done();

@@ -78,7 +78,7 @@ START_TEST(test_restart)
 	chan_drain(&c, "f", 100, 50, 0, 0);
 	chan_drain(&c, "f", 150, 10, 0, 0);
 	chan_take_none(&c);
-	ck_assert_int_eq(chan_told(&c, "f"), 160);
+	chan_wait_told(&c, "f", 160);
 	ck_assert_uint_eq(chan_fill(&c).records, 0);
 	ck_assert_uint_eq(chan_fill(&c).bytes, 0);
 	reopen();
@@ -295,7 +295,7 @@ START_TEST(test_rot)
 	chan_drain(&c, "f", 0, 20, 0, 0);
 	chan_drain(&c, "f", 30, 30, 0, 0);
 	chan_take_none(&c);
-	ck_assert_int_eq(chan_told(&c, "f"), 60);
+	chan_wait_told(&c, "f", 60);
 	ck_assert_int_eq(chan_cursor(&c, "r1", "f"), 60);
 	ck_assert_uint_eq(chan_fill(&c).records, 0);
 	ck_assert_uint_eq(chan_fill(&c).bytes, 0);
@@ -376,6 +376,7 @@ struct run {
 	atomic_int	 committed[2];
 	atomic_bool	 early;		/* a planted fault: see below */
 	atomic_bool	 over;		/* no more cuts */
+	struct mutex	 cutting;	/* both flushers come here */
 	uint64_t	 cuts;
 	char		 verdict[200];	/* the first thing that was wrong */
 };
@@ -455,16 +456,12 @@ check_cut(struct run *r, struct fake_disk *after, const int stored[2],
 }
 
 static void
-cut_here(struct fake_disk *d, const struct fake_op *op, bool after, void *ctx)
+cut_at(struct fake_disk *d, const struct fake_op *op, struct run *r)
 {
-	struct run *r = ctx;
 	struct fake_disk *left;
 	int stored[2], committed[2], f;
 	uint64_t seed;
 
-	if (atomic_load(&r->over) || (after && op->kind != FAKE_SYNC &&
-	    op->kind != FAKE_SYNC_DIR))
-		return;
 	for (seed = 0; seed < CUTS; seed++) {
 		for (f = 0; f < 2; f++) {
 			stored[f] = atomic_load(&r->stored[f]);
@@ -475,6 +472,19 @@ cut_here(struct fake_disk *d, const struct fake_op *op, bool after, void *ctx)
 		check_cut(r, left, stored, committed);
 		fake_disk_free(left);
 	}
+}
+
+static void
+cut_here(struct fake_disk *d, const struct fake_op *op, bool after, void *ctx)
+{
+	struct run *r = ctx;
+
+	if (atomic_load(&r->over) || (after && op->kind != FAKE_SYNC &&
+	    op->kind != FAKE_SYNC_DIR))
+		return;
+	mutex_lock(&r->cutting);
+	cut_at(d, op, r);
+	mutex_unlock(&r->cutting);
 }
 
 struct run_put {
@@ -565,6 +575,7 @@ run(struct run *r, bool lie, bool early, int rounds)
 
 	log_set_sink(chan_quiet, NULL);
 	memset(r, 0, sizeof *r);
+	mutex_init(&r->cutting);
 	atomic_store(&r->early, early);
 	chan_open(&r->c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
 	    small);
@@ -595,6 +606,7 @@ START_TEST(test_power_first)
 
 	log_set_sink(chan_quiet, NULL);
 	memset(&r, 0, sizeof r);
+	mutex_init(&r.cutting);
 	fake_disk_watch(d, cut_here, &r);
 	chan_open(&r.c, &channel_file, fake_disk_fs(d), fake_disk_path(d),
 	    small);
