@@ -55,11 +55,12 @@ run consumer-groups --describe --group g1
 has "$D/out" alpha || fail "describe: $(cat "$D/out")"
 run consumer-groups --describe --group g1 -o json
 json one "'g1' in json.dumps(v)"
-# A second run of the group goes on behind the first.
+# A second run of the group goes on behind the first; the new line may be in a
+# partition that it has committed nothing of.
 # shellcheck disable=SC2086
 printf 'v4\n' | "$LEAT" console-producer $b --topic alpha > /dev/null ||
     fail console-producer
-run console-consumer --topic alpha --group g1 --max-messages 1 \
+run console-consumer --topic alpha --group g1 --from-beginning --max-messages 1 \
     --timeout-ms 8000
 [ "$(cat "$D/out")" = v4 ] || fail "the group: $(cat "$D/out")"
 run consumer-groups --delete --group g1
