@@ -20,10 +20,12 @@ where_row(void *ctx, const struct where_row *r)
 		name = json_string(str_printable(safe, sizeof safe,
 		    slice_str(r->name)));
 	json_array_append_new(rows, json_pack(
-	    "{s:o, s:s, s:I, s:I, s:I, s:I, s:I}", "name", name,
+	    "{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "name", name,
 	    "state", r->state, "size", (json_int_t)r->size,
 	    "read", (json_int_t)r->read, "stored", (json_int_t)r->stored,
 	    "delivered", (json_int_t)r->delivered,
+	    "lag", (json_int_t)(r->size < 0 || r->delivered < 0 ? -1 :
+	    r->size - r->delivered),
 	    "oldest_ms", (json_int_t)r->oldest_ms));
 }
 

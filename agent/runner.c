@@ -282,8 +282,11 @@ runner_state(struct runner *r, char *buf, size_t size)
 	mutex_lock(&r->mutex);
 	if (r->failed || r->backoff_ms > 0)
 		snprintf(buf, size, "trying again: %s", r->why.msg);
+	else if (r->outstanding > 0)
+		snprintf(buf, size, "%zu batch%s on the way",
+		    (size_t)r->outstanding, r->outstanding == 1 ? "" : "es");
 	else
-		snprintf(buf, size, "delivering");
+		snprintf(buf, size, "idle");
 	mutex_unlock(&r->mutex);
 	return (buf);
 }

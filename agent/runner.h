@@ -16,7 +16,8 @@ int	 runner_start(struct runner **, struct sink *, struct channel *,
 	    struct err *e);
 /* True when nothing is taken and not committed, and the channel is empty. */
 bool	 runner_idle(struct runner *);
-/* "delivering", or why it does not: the last failure.  Into buf. */
+/* "idle", how much is on the way, or why nothing is: the last failure.  Into
+ * buf. */
 const char *runner_state(struct runner *, char *buf, size_t size);
 /* Stops taking, stops the sink (its deliveries complete), commits what was
  * delivered, rolls back the rest, joins the thread. NULL is fine. */

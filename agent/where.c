@@ -110,6 +110,8 @@ slow_stage(const json_t *source, const json_t *row)
 {
 	int64_t size = num(row, "size"), read = num(row, "read");
 
+	if (num(row, "lag") <= 0)
+		return ("-");
 	if (json_is_true(json_object_get(source, "waiting_for_room")))
 		return ("sink (channel full)");
 	if (num(row, "stored") > num(row, "delivered"))
@@ -117,7 +119,8 @@ slow_stage(const json_t *source, const json_t *row)
 	if (read > num(row, "stored"))
 		return ("channel");
 	if (size > read)
-		return ("source");
+		return (strncmp(str(row, "state"), "unfinished", 10) == 0 ?
+		    "writer" : "source");
 	return ("-");
 }
 
@@ -127,24 +130,49 @@ print_row(const json_t *source, const json_t *row)
 	char a[32], b[32], c[32], d[32], lag[32], age[32] = "-";
 	int64_t size = num(row, "size"), oldest = num(row, "oldest_ms");
 
-	if (oldest >= 0)
+	if (oldest > 0)
 		str_print_duration(age, sizeof age, oldest);
 	printf("  %10s %10s %10s %10s %10s %8s  %-20s %s%s%s%s\n",
 	    size_text(size, a, sizeof a),
 	    size_text(num(row, "read"), b, sizeof b),
 	    size_text(num(row, "stored"), c, sizeof c),
 	    size_text(num(row, "delivered"), d, sizeof d),
-	    size_text(size < 0 ? -1 : size - num(row, "delivered"), lag,
-	    sizeof lag), age, slow_stage(source, row), str(row, "name"),
+	    size_text(num(row, "lag"), lag, sizeof lag), age,
+	    slow_stage(source, row), str(row, "name"),
 	    str(row, "state")[0] == '\0' ? "" : " (", str(row, "state"),
 	    str(row, "state")[0] == '\0' ? "" : ")");
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const json_t *const *x = a, *const *y = b;
+
+	return (strcmp(str(*x, "name"), str(*y, "name")));
+}
+
+static void
+print_rows(const json_t *source, const json_t *files)
+{
+	size_t i, n = json_array_size(files);
+	const json_t **v = xcalloc(n + 1, sizeof *v);
+
+	printf("  %10s %10s %10s %10s %10s %8s  %-20s %s\n", "SIZE",
+	    "READ", "CHANNEL", "DELIVERED", "LAG", "OLDEST",
+	    "SLOW STAGE", "FILE");
+	for (i = 0; i < n; i++)
+		v[i] = json_array_get(files, i);
+	qsort(v, n, sizeof *v, by_name);
+	for (i = 0; i < n; i++)
+		print_row(source, v[i]);
+	free(v);
 }
 
 static void
 print_sources(const json_t *sources)
 {
-	const json_t *source, *row;
-	size_t i, j;
+	const json_t *source, *files;
+	size_t i;
 
 	json_array_foreach(sources, i, source) {
 		printf("source %s (%s): %lld records received, %lld accepted"
@@ -153,13 +181,9 @@ print_sources(const json_t *sources)
 		    (long long)num(source, "accepted"), json_is_true(
 		    json_object_get(source, "waiting_for_room")) ?
 		    ", waiting for room in a channel" : "");
-		if (json_array_size(json_object_get(source, "files")) == 0)
-			continue;
-		printf("  %10s %10s %10s %10s %10s %8s  %-20s %s\n", "SIZE",
-		    "READ", "CHANNEL", "DELIVERED", "LAG", "OLDEST",
-		    "SLOW STAGE", "FILE");
-		json_array_foreach(json_object_get(source, "files"), j, row)
-			print_row(source, row);
+		files = json_object_get(source, "files");
+		if (json_array_size(files) > 0)
+			print_rows(source, files);
 	}
 }
 
@@ -177,7 +201,7 @@ print_rest(const json_t *all)
 		    size_text(num(o, "bytes"), a, sizeof a),
 		    size_text(num(o, "capacity_bytes"), b, sizeof b));
 	json_array_foreach(json_object_get(all, "sinks"), i, o)
-		printf("sink %s (%s) of %s: %lld records delivered%s%s, %s\n",
+		printf("sink %s (%s) of %s: %lld records delivered%s%s; %s\n",
 		    str(o, "name"), str(o, "type"), str(o, "channel"),
 		    (long long)num(o, "delivered"),
 		    str(o, "to")[0] == '\0' ? "" : " to ", str(o, "to"),
@@ -218,13 +242,15 @@ where_command(int argc, char **argv)
 	struct options o;
 	json_t *all;
 	char *path;
-	int rc;
+	int i, rc;
 
 	if ((rc = options_parse(&o, argc, argv)) != 0 || o.help) {
 		if (o.help)
 			fputs(usage, stdout);
 		goto out;
 	}
+	for (i = 0; i < o.nrest; i++)
+		options_add_file(&o, o.rest[i]);
 	path = find_socket(&o, &p);
 	conf_problems_print(&p, STDERR_FILENO);
 	rc = EX_USAGE;

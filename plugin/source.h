@@ -25,7 +25,8 @@ struct where_row {
 	const char	*name;		/* path or address */
 	const char	*state;		/* "following", "paused", ... */
 	int64_t		 size;		/* bytes there; -1: not a file */
-	int64_t		 read;		/* read by the source */
+	int64_t		 read;		/* read by the source; this and the two
+					   below: -1: it is left out */
 	int64_t		 stored;	/* in every required channel */
 	int64_t		 delivered;	/* committed by every required sink */
 	int64_t		 oldest_ms;	/* age of the oldest byte not delivered;

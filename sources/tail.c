@@ -500,9 +500,13 @@ file_state(const struct tail *t, const struct tail_file *f)
 	if (f->blocked != NULL)
 		return (f->blocked);
 	if (t->paused && f->dirty)
-		return ("waiting for room");
+		return (f->lost ? "waiting for room, without a name" :
+		    "waiting for room");
 	if (f->dirty)
-		return ("reading");
+		return (f->lost ? "reading, without a name" : "reading");
+	if (f->size > f->mark.pos)
+		return (f->lost ? "unfinished last line, without a name" :
+		    "unfinished last line");
 	return (f->lost ? "following, without a name" : "following");
 }
 
@@ -532,11 +536,16 @@ tail_where(struct source *s, where_fn *fn, void *ctx)
 			.name = f->path,
 			.state = file_state(t, f),
 			.size = (int64_t)f->size,
-			.read = (int64_t)f->mark.pos,
-			.stored = (int64_t)f->stored,
-			.delivered = (int64_t)f->delivered,
-			.oldest_ms = oldest_ms(t, f)
+			.read = -1, .stored = -1, .delivered = -1,
+			.oldest_ms = -1
 		};
+		/* Nobody waits for what will not be read. */
+		if (f->blocked != tail_not_text) {
+			row.read = (int64_t)f->mark.pos;
+			row.stored = (int64_t)f->stored;
+			row.delivered = (int64_t)f->delivered;
+			row.oldest_ms = oldest_ms(t, f);
+		}
 		fn(ctx, &row);
 	}
 }

@@ -234,6 +234,8 @@ enum tail_got tail_read(struct tail_file *, struct tail_slot *);
 enum tail_got tail_read_partial(struct tail_file *, struct tail_slot *);
 
 /* tail_file.c */
+/* The `blocked` of a file that is no text: its bytes are nobody's lag. */
+extern const char tail_not_text[];
 /* Open, verified and its size known; false: not now, blocked or lost. */
 bool	 tail_file_ready(struct tail_file *);
 /* Something happened to it. size: from a stat just made, or -1. */

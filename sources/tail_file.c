@@ -82,6 +82,8 @@ tail_file_rewritten(struct tail_file *f, const char *how)
 		tail_resume_publish(f);
 }
 
+const char tail_not_text[] = "left out: not text";
+
 void
 tail_file_block(struct tail_file *f, const char *why, bool retry)
 {

@@ -280,8 +280,8 @@ refuse_binary(struct reading *r)
 	if (!is_binary(f->path, r->p, (size_t)(r->end - r->p)))
 		return (false);
 	log_info(WHO(f), "%s is left out: it is compressed or not text "
-	    "(skipBinary) file=%s", f->path, f->path);
-	tail_file_block(f, "left out: not text", false);
+	    "(skipBinary)", f->path);
+	tail_file_block(f, tail_not_text, false);
 	return (true);
 }
 

@@ -34,6 +34,8 @@ for channel in memory file; do
 	has_records t1 2404
 	"$LEAT" where -n a1 --data-dir "$D/data" > "$D/where"
 	has "$D/where" "$D/log/later.log" || fail "where names no file"
+	grep -q "18 B .* writer .*later.log (unfinished last line)" \
+	    "$D/where" || fail "where: $(cat "$D/where")"
 	has "$D/where" "sink k1 (kafka) of c1: 2404 records delivered" ||
 	    fail "where: $(cat "$D/where")"
 	where_json | python3 -c '

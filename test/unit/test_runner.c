@@ -219,13 +219,18 @@ START_TEST(test_commit_waits_for_the_head)
 {
 	struct bed b = { 0 };
 	struct completion *second;
+	char state[200];
 
 	b.k.hold = true;
 	bed_open(&b, 4);
 	put(&b, "a", 1);
 	wait_deliveries(&b, 1);
+	ck_assert_str_eq(runner_state(b.r, state, sizeof state),
+	    "1 batch on the way");
 	put(&b, "b", 2);
 	wait_deliveries(&b, 2);
+	ck_assert_str_eq(runner_state(b.r, state, sizeof state),
+	    "2 batches on the way");
 	second = b.k.held[1];
 	b.k.nheld = 1;
 	completion_done(second, NULL);

@@ -798,6 +798,7 @@ START_TEST(test_skip_binary)
 {
 	static const uint8_t gz[] = { 0x1f, 0x8b, 8, 0, '\n' };
 	static const uint8_t nul[] = { 'a', 0, 'b', '\n' };
+	struct where_row row;
 
 	begin(".*");
 	rig_set(&r, "skipBinary", "true");
@@ -812,6 +813,12 @@ START_TEST(test_skip_binary)
 	rig_write_bytes(&r, "wtmp", nul, sizeof nul);
 	rig_sync(&r);
 	rig_expect(&r, "1", "2", NULL);
+	/* Nobody waits for what is left out. */
+	ck_assert(rig_where(&r, "/wtmp", &row));
+	ck_assert_str_eq(row.state, "left out: not text");
+	ck_assert_int_eq(row.size, (int64_t)sizeof nul);
+	ck_assert_int_eq(row.delivered, -1);
+	ck_assert_int_eq(row.oldest_ms, -1);
 	rig_free(&r);
 }
 END_TEST
