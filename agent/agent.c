@@ -83,7 +83,7 @@ fill_monitor(struct setup *s, const struct options *o,
 	if (o->monitor_port != -1)
 		s->monitor.port = o->monitor_port;
 	if (monitor_check(&s->monitor, &e) == -1)
-		conf_error(p, node, "monitor: %s", e.msg);
+		settings_report_check(node, "monitor", &e, p);
 }
 
 /* Reads and checks the model, without instances; 0 or an exit status. */
@@ -104,6 +104,8 @@ static void
 setup_build(struct setup *s, struct agent *a, struct conf_problems *p)
 {
 	s->given = true;
+	if (a->env.agent == NULL)
+		a->env.agent = s->cfg->name;
 	s->graph = graph_new(s->cfg, &a->env, &a->loop, 1, p);
 }
 
@@ -169,7 +171,7 @@ open_data_dir(struct agent *a, struct err *e)
 	if (a->dirfd == -1)
 		return (err_ctx(e, "data folder (key %s.data.dir)",
 		    a->now.cfg->name));
-	a->lockfd = fs_lock(a->dirfd, a->data_dir, e);
+	a->lockfd = fs_lock(a->dirfd, "it", e);
 	if (a->lockfd == -1)
 		goto err0;
 	if (fs_stamp(&fs_real, a->dirfd, "agent", FORMAT_VERSION, e) == -1)

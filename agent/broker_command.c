@@ -54,7 +54,7 @@ load(const struct options *o, struct conf **root, struct conf_problems *p)
 	settings_fill(broker_settings, settings, *root, p);
 	settings_report_unused(*root, tables, 1, "broker", p);
 	if (p->errors == 0 && broker_check(settings, &e) == -1)
-		conf_error(p, *root, "%s", e.msg);
+		settings_report_check(*root, "broker", &e, p);
 	return (settings);
 }
 
@@ -84,6 +84,21 @@ err0:
 	return (-1);
 }
 
+static int
+check_options(const struct options *o)
+{
+	if (o->log_level != NULL && !log_level_parse(o->log_level, &log_max)) {
+		fprintf(stderr, "leat broker: --log-level %s: give error, "
+		    "warn, info or debug\n", o->log_level);
+		return (EX_USAGE);
+	}
+	if (o->nrest == 0)
+		return (0);
+	fprintf(stderr, "leat broker: %s: did you mean -f %s? See leat broker "
+	    "--help\n", o->rest[0], o->rest[0]);
+	return (EX_USAGE);
+}
+
 int
 broker_command(int argc, char **argv)
 {
@@ -102,11 +117,9 @@ broker_command(int argc, char **argv)
 		options_fini(&o);
 		return (rc);
 	}
-	if (o.log_level != NULL && !log_level_parse(o.log_level, &log_max)) {
-		fprintf(stderr, "leat broker: --log-level %s: give error, "
-		    "warn, info or debug\n", o.log_level);
+	if ((rc = check_options(&o)) != 0) {
 		options_fini(&o);
-		return (EX_USAGE);
+		return (rc);
 	}
 	settings = load(&o, &root, &p);
 	conf_problems_print(&p, STDERR_FILENO);

@@ -28,7 +28,7 @@ check_monitor(struct agent_config *cfg, struct conf_problems *p)
 	settings_fill(monitor_settings, &m, node, p);
 	settings_report_unused(node, tables, 1, "monitor", p);
 	if (monitor_check(&m, &e) == -1)
-		conf_error(p, node, "monitor: %s", e.msg);
+		settings_report_check(node, "monitor", &e, p);
 	settings_fini(monitor_settings, &m);
 }
 

@@ -77,8 +77,8 @@ agent_names(const struct conf *root, size_t *n)
 }
 
 static void
-report_agents(struct conf_problems *p, const char *name, const char *const *v,
-    size_t n)
+report_agents(struct conf_problems *p, const char *file, const char *name,
+    const char *const *v, size_t n)
 {
 	struct sb sb = SB_INIT;
 	size_t i;
@@ -86,20 +86,23 @@ report_agents(struct conf_problems *p, const char *name, const char *const *v,
 	for (i = 0; i < n; i++)
 		sb_printf(&sb, "%s%s", i > 0 ? ", " : "", v[i]);
 	if (n == 0)
-		conf_error(p, NULL, "the configuration has no agent; its keys "
-		    "look like %s.sources = r1", name == NULL ? "a1" : name);
+		conf_error_at(p, file, 0, "the configuration has no agent; "
+		    "its keys look like %s.sources = r1",
+		    name == NULL ? "a1" : name);
 	else if (name == NULL)
-		conf_error(p, NULL, "the configuration has several agents; "
-		    "choose one with -n: %s", sb.ptr);
+		conf_error_at(p, file, 0, "the configuration has several "
+		    "agents; choose one with -n: %s", sb.ptr);
 	else
-		conf_error(p, NULL, "the configuration has no agent '%s'; it "
-		    "has %s%s", name, sb.ptr, config_did_you_mean(name, v, n));
+		conf_error_at(p, file, 0, "the configuration has no agent "
+		    "'%s'; it has %s%s", name, sb.ptr,
+		    config_did_you_mean(name, v, n));
 	sb_fini(&sb);
 }
 
 /* The node of the agent called name (NULL: the only one), or NULL. */
 static struct conf *
-agent_choose(struct conf *root, const char *name, struct conf_problems *p)
+agent_choose(struct conf *root, const char *file, const char *name,
+    struct conf_problems *p)
 {
 	const char **v;
 	struct conf *c;
@@ -111,7 +114,7 @@ agent_choose(struct conf *root, const char *name, struct conf_problems *p)
 		    strcmp(c->name, name) == 0))
 			break;
 	if (c == NULL)
-		report_agents(p, name, v, n);
+		report_agents(p, file, name, v, n);
 	free(v);
 	return (c);
 }
@@ -374,8 +377,10 @@ agent_config_load(const char *const *paths, size_t npaths, const char *name,
 	p->unknown_ok = b.lenient;
 	cfg->root = conf_new();
 	read_files(cfg->root, paths, npaths, p);
-	if (p->errors == before || cfg->root->children != NULL)
-		cfg->node = agent_choose(cfg->root, name, p);
+	if (p->errors == before ||
+	    (cfg->root->children != NULL && !p->cut_short))
+		cfg->node = agent_choose(cfg->root,
+		    npaths == 1 ? paths[0] : NULL, name, p);
 	if (cfg->node != NULL) {
 		cfg->name = xstrdup(cfg->node->name);
 		build(&b);

@@ -130,8 +130,8 @@ static const struct setting any_component[] = {
 	SETTING_END
 };
 static const struct setting any_source[] = {
-	SETTING_NOOP("backoffSleepIncrement", "this source does not poll."),
-	SETTING_NOOP("maxBackoffSleep", "this source does not poll."),
+	SETTING_NOOP("backoffSleepIncrement", "This source does not poll."),
+	SETTING_NOOP("maxBackoffSleep", "This source does not poll."),
 	SETTING_END
 };
 

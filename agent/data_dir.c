@@ -87,7 +87,7 @@ agent_broker_settings(const struct agent_config *cfg, struct conf_problems *p)
 	if (cfg->broker != NULL)
 		settings_report_unused(cfg->broker, tables, 1, "broker", p);
 	if (p->errors == before && broker_check(settings, &e) == -1)
-		conf_error(p, cfg->broker, "broker: %s", e.msg);
+		settings_report_check(cfg->broker, "broker", &e, p);
 	return (settings);
 }
 

@@ -108,8 +108,8 @@ instance(const struct component_config *c, struct conf_problems *p)
 		if ((p)->errors == (before) &&				\
 		    (obj)->ops->check != NULL &&			\
 		    (obj)->ops->check((obj), &e_) == -1)		\
-			conf_error((p), (c)->node, "%s: %s", (c)->who,	\
-			    e_.msg);					\
+			settings_report_check((c)->node, (c)->who, &e_,	\
+			    (p));					\
 	} while (0)
 
 static struct channel_node *

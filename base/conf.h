@@ -55,6 +55,8 @@ struct conf_problems {
 	}	*v;
 	size_t	 n, cap, errors;
 	size_t	 dropped;		/* not kept */
+	bool	 cut_short;		/* a file was not read to its end: what
+					   seems to be missing may be there */
 	bool	 unknown_ok;		/* keys that no table knows are
 					   warnings (Flume says nothing) */
 };

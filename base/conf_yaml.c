@@ -15,6 +15,7 @@
 
 struct yaml {
 	struct conf_reader	 r;
+	const char		*text;		/* all of it */
 	yaml_parser_t		 parser;
 	yaml_event_t		 event;		/* the current one */
 	bool			 failed;	/* nothing more is read */
@@ -30,6 +31,19 @@ event_line(const struct yaml *y)
 #define ERROR(y, ...)							\
 	conf_error_at((y)->r.problems, (y)->r.file, event_line(y), __VA_ARGS__)
 
+/* The line where libyaml stopped is indented with a tab, a usual reason. */
+static bool
+at_tab(const struct yaml *y)
+{
+	size_t n = y->parser.problem_mark.line;
+	const char *p = y->text;
+
+	for (; n > 0 && p != NULL; n--)
+		if ((p = strchr(p, '\n')) != NULL)
+			p++;
+	return (p != NULL && p[strspn(p, " ")] == '\t');
+}
+
 /* To the next event; false at the end of the stream or on bad syntax. */
 static bool
 advance(struct yaml *y)
@@ -39,13 +53,14 @@ advance(struct yaml *y)
 		return (false);
 	if (yaml_parser_parse(&y->parser, &y->event))
 		return (y->event.type != YAML_STREAM_END_EVENT);
-	y->failed = true;
+	y->failed = y->r.problems->cut_short = true;
 	memset(&y->event, 0, sizeof y->event);
 	conf_error_at(y->r.problems, y->r.file,
-	    (int)y->parser.problem_mark.line + 1, "not YAML: %s%s%s",
+	    (int)y->parser.problem_mark.line + 1, "not YAML: %s%s%s%s",
 	    y->parser.context == NULL ? "" : y->parser.context,
 	    y->parser.context == NULL ? "" : ": ",
-	    y->parser.problem == NULL ? "bad input" : y->parser.problem);
+	    y->parser.problem == NULL ? "bad input" : y->parser.problem,
+	    at_tab(y) ? "; it is a tab: indent with blanks" : "");
 	return (false);
 }
 
@@ -243,6 +258,7 @@ conf_read_yaml(struct conf *root, struct slice text, const char *file,
 		conf_error_at(problems, file, 0, "no memory for the parser");
 		goto out;
 	}
+	y.text = utf8.ptr;
 	yaml_parser_set_input_string(&y.parser, (unsigned char *)utf8.ptr,
 	    utf8.len);
 	yaml_parser_set_encoding(&y.parser, YAML_UTF8_ENCODING);

@@ -135,6 +135,26 @@ err0:
 	return (-1);
 }
 
+/* From where the descriptor stands: a pipe has no offsets. */
+static ssize_t
+read_on(int fd, void *p, size_t len, struct err *e)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = read(fd, (char *)p + done, len - done);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return (err_sys(e, "read"));
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return ((ssize_t)done);
+}
+
 /* Reads to the end of fd, or one byte more than max. */
 static int
 slurp_fd(int fd, size_t max, char **out, size_t *len, struct err *e)
@@ -144,7 +164,7 @@ slurp_fd(int fd, size_t max, char **out, size_t *len, struct err *e)
 	ssize_t got;
 
 	for (;;) {
-		got = fs_pread(fd, p + n, cap - n, (off_t)n, e);
+		got = read_on(fd, p + n, cap - n, e);
 		if (got == -1)
 			goto err0;
 		n += (size_t)got;
@@ -202,8 +222,8 @@ lock_refused(int fd, const char *what, struct err *e)
 	if (n <= 0 || pid[0] == '\0')
 		return (err_set(e, ERR_REFUSED, "%s is in use by another "
 		    "process", what));
-	return (err_set(e, ERR_REFUSED, "%s is in use by process %s", what,
-	    pid));
+	return (err_set(e, ERR_REFUSED, "%s is in use by process %s; stop "
+	    "that one, or use another folder", what, pid));
 }
 
 /*

@@ -330,7 +330,7 @@ fill_noop(const struct setting *s, struct conf *c, struct conf_problems *p)
 
 	if (c == NULL)
 		return (0);
-	conf_warn(p, c, "%s has no effect: %s",
+	conf_warn(p, c, "%s has no effect. %s",
 	    conf_key(c, key, sizeof key), s->doc);
 	conf_use_all(c);
 	return (0);

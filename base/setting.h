@@ -109,6 +109,13 @@ const char *setting_print(const struct setting *, const void *obj, char *buf,
 void	settings_report_unused(struct conf *node,
 	    const struct setting *const *tables, size_t n, const char *what,
 	    struct conf_problems *);
+/*
+ * Reports, as "WHAT: message", what its owner says of settings that are right
+ * each and wrong together: at the line of the setting that the message begins
+ * with ("port: ...", "bind = ::1 ..."), else at node (NULL: of no file).
+ */
+void	settings_report_check(const struct conf *node, const char *what,
+	    const struct err *, struct conf_problems *);
 /* Parses def, min and max of every row; for the unit test over all tables. */
 int	settings_check_table(const struct setting *, struct err *);
 

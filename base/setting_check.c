@@ -156,6 +156,20 @@ settings_report_unused(struct conf *node, const struct setting *const *tables,
 	free(u.names);
 }
 
+void
+settings_report_check(const struct conf *node, const char *what,
+    const struct err *e, struct conf_problems *problems)
+{
+	char *key = xstrndup(e->msg, strcspn(e->msg, " :"));
+	const struct conf *c = NULL;
+
+	if (node != NULL && *key != '\0')
+		c = conf_find(node, key);
+	conf_error(problems, c != NULL && c->file != NULL ? c : node, "%s: %s",
+	    what, e->msg);
+	free(key);
+}
+
 /* --- the check of a table --- */
 
 static int

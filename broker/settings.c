@@ -332,8 +332,8 @@ broker_parse_address(const char *text, const char *key, char **host,
 	}
 	colon = strrchr(p, ':');
 	if (colon == NULL || !str_int64(colon + 1, &n) || n < 0 || n > 65535)
-		return (err_set(e, ERR_CONFIG, "%s = %s: not host:port", key,
-		    text));
+		return (err_set(e, ERR_CONFIG, "%s = %s: not host:port; "
+		    "give one as 127.0.0.1:9092", key, text));
 	end = colon;
 	if (*p == '[' && end > p + 1 && end[-1] == ']') {
 		p++;

@@ -4,6 +4,7 @@
  */
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sinks/kafka_priv.h"
 #include "sinks/sinks.h"
@@ -12,6 +13,7 @@ static const char *const deliveries[] = {
 	"at-least-once", "exactly-once", NULL
 };
 
+#define TOPIC_MAX	249	/* of a topic's name, as in Kafka */
 #define ALIASES(...)	(const char *const []){ __VA_ARGS__, NULL }
 
 static const struct setting settings[] = {
@@ -111,6 +113,58 @@ check_headers(struct kafka_sink *k, struct err *e)
 	return (0);
 }
 
+/* Kafka's rule for the name of a topic; a template is seen when it is filled
+ * in. */
+static int
+check_topic(const struct kafka_sink *k, struct err *e)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t n = strlen(k->topic);
+
+	if (strstr(k->topic, "%{") != NULL)
+		return (0);
+	if (n > 0 && n <= TOPIC_MAX && strspn(k->topic, good) == n &&
+	    strcmp(k->topic, ".") != 0 && strcmp(k->topic, "..") != 0)
+		return (0);
+	return (err_set(e, ERR_CONFIG, "kafka.topic = %s: Kafka takes no such "
+	    "name; give 1 to %d letters, digits, dots, dashes and "
+	    "underscores", k->topic, TOPIC_MAX));
+}
+
+/* One of kafka.bootstrap.servers; librdkafka would pass over a bad one. */
+static bool
+is_server(const char *s, size_t len)
+{
+	size_t i, digits = 0;
+	long port = 0;
+
+	for (i = len; i > 0 && s[i - 1] >= '0' && s[i - 1] <= '9'; i--)
+		digits++;
+	if (i < 2 || s[i - 1] != ':' || digits == 0 || digits > 5)
+		return (false);
+	for (; i < len; i++)
+		port = port * 10 + (s[i] - '0');
+	return (port >= 1 && port <= 65535);
+}
+
+static int
+check_servers(const struct kafka_sink *k, struct err *e)
+{
+	const char *p;
+	size_t n;
+
+	for (p = k->servers; p != NULL && *p != '\0'; p += n) {
+		p += strspn(p, ", \t");
+		n = strcspn(p, ", \t");
+		if (n > 0 && !is_server(p, n))
+			return (err_set(e, ERR_CONFIG, "kafka.bootstrap."
+			    "servers = %s: '%.*s' is not host:port", k->servers,
+			    (int)n, p));
+	}
+	return (0);
+}
+
 /* librdkafka looks at what is meant for it, without connecting. */
 static int
 check_producer(struct kafka_sink *k, struct err *e)
@@ -136,6 +190,8 @@ kafka_check(struct sink *s, struct err *e)
 		    "not available in this version; set at-least-once"));
 	k->topic_template = k->topic_override &&
 	    strstr(k->topic, "%{") != NULL;
+	if (check_topic(k, e) == -1 || check_servers(k, e) == -1)
+		return (-1);
 	if (check_acks(k, e) == -1 || check_headers(k, e) == -1)
 		return (-1);
 	return (check_producer(k, e));

@@ -270,6 +270,8 @@ static const struct conf_case yaml[] = {
 	{ "\xef\xbb\xbf" "a: \xc3\xa4", "a=\xc3\xa4@1" },
 	{ "a: 1\nb: [1, 2\n", "a=1@1", "f:3: error: not YAML: " },
 	{ "a: 1\nb: 2\n\tc: 3", "a=1@1", "f:3: error: not YAML: " },
+	{ "# \xc3\xa4\na:\n\tb: 3", "", "; it is a tab: indent with "
+	    "blanks" },
 	{ "x: &k 1\ny: *k\nz: 2", "x=1@1;z=2@3", "f:2: error: *k: aliases" },
 	{ "- a\n- b", "", "f:1: error: the file must be a mapping" },
 	{ "word", "", "f:1: error: the file must be a mapping" },

@@ -171,7 +171,7 @@ static const struct {
 	/* keys of any component that have no effect */
 	{ GOOD "a1.sources.r1.maxBackoffSleep=1\na1.sinks.k1.runner.type=x\n"
 	    "a1.channels.c1.config=a.B\n", GOOD_MODEL,
-	    "a1.sources.r1.maxBackoffSleep has no effect: this source does|"
+	    "a1.sources.r1.maxBackoffSleep has no effect. This source does|"
 	    "a1.sinks.k1.runner has no effect|a1.channels.c1.config has no" },
 	/* substitution from the same file, and keys of another agent */
 	{ "TYPE = seq\nb.sources = x\nb.sources.x.port = ${env:LEAT_NONE}\n"

@@ -435,6 +435,38 @@ START_TEST(test_many_leases_in_order)
 }
 END_TEST
 
+/* What the check refuses, and takes (NULL), without connecting. */
+static const struct { const char *setting, *msg; } checks[] = {
+	{ "kafka.topic=a topic", "kafka.topic = a topic: Kafka takes no" },
+	{ "kafka.topic=..", "Kafka takes no such name" },
+	{ "kafka.topic=a.b_c-D9", NULL },
+	{ "kafka.topic=%{any thing}/x", NULL },
+	{ "kafka.bootstrap.servers=h:9092, [::1]:9093,PLAINTEXT://i:1", NULL },
+	{ "kafka.bootstrap.servers=h:9092,i", "'i' is not host:port" },
+	{ "kafka.bootstrap.servers=h:port", "'h:port' is not host:port" },
+	{ "kafka.bootstrap.servers=h:65536", "is not host:port" },
+	{ "kafka.bootstrap.servers=:9092", "is not host:port" },
+	{ "kafka.bootstrap.servers=9092", "is not host:port" },
+	{ "delivery=exactly-once", "delivery = exactly-once is not" },
+	{ "kafka.producer.acks=2", "give all, 1 or 0" },
+};
+
+START_TEST(test_check)
+{
+	const char *v[] = { checks[_i].setting, NULL };
+	struct sink_rig r = { 0 };
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(rig_try(&r, &sink_kafka, v, &err),
+	    checks[_i].msg == NULL ? 0 : -1);
+	if (checks[_i].msg == NULL)
+		rig_free(&r);
+	else
+		ck_assert_msg(strstr(err.msg, checks[_i].msg) != NULL, "%s",
+		    err.msg);
+}
+END_TEST
+
 /* --- direct alone --- */
 
 START_TEST(test_direct_needs_a_broker)
@@ -756,6 +788,7 @@ main(void)
 		{ .fn = &test_acks, .rows = WAYS * 2 },
 		{ .fn = &test_many_leases_in_order, .rows = WAYS },
 		{ .fn = &test_status, .rows = WAYS },
+		{ .fn = &test_check, .rows = NELEM(checks) },
 		{ .fn = &test_direct_needs_a_broker },
 		{ .fn = &test_direct_small_limit, .rows = 2 },
 		{ .fn = &test_direct_deleted_topic },

@@ -139,7 +139,7 @@ static const struct {
 	{ "levels = low middle", "'low middle' is not known; give a list" },
 	{ "levels = low high low", "has too many words" },
 	{ "runner.type = x\na.k.runner.y = z", "f:1: warning: a.k.runner has "
-	    "no effect: leat has no runners." },
+	    "no effect. leat has no runners." },
 	/* unknown keys */
 	{ "batchsize = 1", "a.k.batchsize: thing has no setting 'batchsize'; "
 	    "did you mean 'batchSize'?" },
@@ -169,6 +169,33 @@ START_TEST(fill_wrong)
 	conf_problems_check(&p, wrong[_i].problems, what);
 	settings_fini(table, &t);
 	free(text);
+	conf_free(root);
+	conf_problems_fini(&p);
+}
+END_TEST
+
+/* What the whole is refused for stands at the line of the setting it names. */
+static const struct { const char *msg, *problem; } together[] = {
+	{ "mode = safe does not go with batchSize = 3",
+	    "f:2: error: thing: mode = safe does" },
+	{ "batchSize: too many", "f:1: error: thing: batchSize: too" },
+	{ "name is missing", "f:1: error: thing: name is missing" },
+	{ ": odd", "f:1: error: thing: : odd" },
+};
+
+START_TEST(refused_together)
+{
+	struct conf_problems p = { 0 };
+	struct conf *root = read_node("a.k.batchSize = 3\na.k.mode = safe\n",
+	    &p);
+	struct err e = ERR_INIT;
+
+	err_set(&e, ERR_CONFIG, "%s", together[_i].msg);
+	settings_report_check(conf_find(root, "a.k"), "thing", &e, &p);
+	conf_problems_check(&p, together[_i].problem, together[_i].msg);
+	conf_problems_fini(&p);
+	settings_report_check(NULL, "thing", &e, &p);
+	ck_assert_uint_eq(p.errors, 1);
 	conf_free(root);
 	conf_problems_fini(&p);
 }
@@ -357,6 +384,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &fill_values },
 	{ .fn = &fill_defaults },
 	{ .fn = &fill_wrong, .rows = NELEM(wrong) },
+	{ .fn = &refused_together, .rows = NELEM(together) },
 	{ .fn = &unknown_as_warning },
 	{ .fn = &secret_is_not_shown },
 	{ .fn = &print_and_read },
