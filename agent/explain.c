@@ -7,9 +7,12 @@
 #include <sysexits.h>
 
 #include "agent/agent.h"
+#include "agent/flume_types.h"
 #include "agent/monitor.h"
 #include "agent/options.h"
 #include "agent/registry.h"
+#include "base/mem.h"
+#include "base/str.h"
 #include "broker/broker.h"
 
 static const char usage[] =
@@ -50,11 +53,40 @@ explain_plugin(const struct plugin *p, int kind, bool json)
 	    stdout);
 }
 
+/* Flume's of that name or the nearest of any kind. */
+static void
+unknown(const char *type)
+{
+	const char *words[64], *near;
+	const struct plugin *p;
+	size_t i, n = 0;
+	char why[256];
+	int kind;
+
+	for (kind = 0; kind < KINDS; kind++)
+		if (flume_type_find(kind, type) != NULL) {
+			fprintf(stderr, "leat explain: %s\n",
+			    registry_explain_missing(kind, type, why,
+			    sizeof why));
+			return;
+		}
+	for (kind = 0; kind < KINDS; kind++)
+		for (i = 0; (p = registry_nth(kind, i)) != NULL; i++)
+			if (n + 2 < NELEM(words))
+				words[n++] = p->name;
+	words[n++] = "broker";
+	words[n++] = "monitor";
+	near = str_nearest(type, words, n);
+	fprintf(stderr, "leat explain: there is no type '%s'%s%s%s\n"
+	    "leat explain without a type lists what there is\n", type,
+	    near == NULL ? "" : "; did you mean '", near == NULL ? "" : near,
+	    near == NULL ? "" : "'?");
+}
+
 static int
 explain(const char *type, bool json)
 {
 	const struct plugin *p;
-	char why[256];
 	int kind, found = 0;
 
 	if (strcmp(type, "broker") == 0 || strcmp(type, "monitor") == 0) {
@@ -73,9 +105,7 @@ explain(const char *type, bool json)
 	}
 	if (found > 0)
 		return (0);
-	fprintf(stderr, "leat explain: %s\nleat explain without a type lists "
-	    "what there is\n", registry_explain_missing(COMPONENT_SOURCE, type,
-	    why, sizeof why));
+	unknown(type);
 	return (EX_USAGE);
 }
 

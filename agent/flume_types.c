@@ -22,8 +22,8 @@
 #define INTERCEPTOR(alias, cls, near, why)				\
 	{ COMPONENT_INTERCEPTOR, alias, F cls, near, why }
 
-#define HADOOP	"it needs Hadoop's Java libraries"
-#define DEAD	"what it talked to is gone"
+#define HADOOP	"Flume's writes through Hadoop's Java libraries"
+#define DEAD	"what Flume's talked to is gone"
 
 static const struct flume_type types[] = {
 	SOURCE("seq", "SequenceGeneratorSource", NULL, NULL),
@@ -34,9 +34,9 @@ static const struct flume_type types[] = {
 	SOURCE("exec", "ExecSource", "taildir",
 	    "it follows a file as tail -F does, and forgets nothing"),
 	SOURCE("avro", "AvroSource", "http",
-	    "it speaks Avro's RPC between Flume agents"),
+	    "Flume's speaks Avro's RPC between Flume agents"),
 	SOURCE("thrift", "ThriftSource", "http",
-	    "it speaks Thrift's RPC between Flume agents"),
+	    "Flume's speaks Thrift's RPC between Flume agents"),
 	SOURCE("syslogtcp", "SyslogTcpSource", NULL, NULL),
 	SOURCE("multiport_syslogtcp", "MultiportSyslogTCPSource", "syslogtcp",
 	    "one such source per port does the same"),
@@ -73,9 +73,9 @@ static const struct flume_type types[] = {
 	SINK("hive", "hive.HiveSink", "kafka", HADOOP),
 	SINK("http", "http.HttpSink", "kafka", NULL),
 	SINK("avro", "AvroSink", "kafka",
-	    "it speaks Avro's RPC between Flume agents"),
+	    "Flume's speaks Avro's RPC between Flume agents"),
 	SINK("thrift", "ThriftSink", "kafka",
-	    "it speaks Thrift's RPC between Flume agents"),
+	    "Flume's speaks Thrift's RPC between Flume agents"),
 	SINK("irc", "irc.IRCSink", NULL, DEAD),
 	SINK("hbase", "hbase.HBaseSink", "kafka", HADOOP),
 	SINK("asynchbase", "hbase.AsyncHBaseSink", "kafka", HADOOP),

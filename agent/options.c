@@ -125,6 +125,21 @@ take(struct options *o, int c, const char *arg)
 	}
 }
 
+/* getopt's complaint, as the other commands word it. */
+static int
+refuse_option(int c, int argc, char **argv)
+{
+	const char *arg = argv[optind > 1 && optind <= argc ? optind - 1 : 0];
+
+	if (c == ':')
+		fprintf(stderr, "leat %s: %s wants a value", argv[0], arg);
+	else
+		fprintf(stderr, "leat %s: %s: there is no such option, or "
+		    "it takes no value", argv[0], arg);
+	fprintf(stderr, "; see leat %s --help\n", argv[0]);
+	return (EX_USAGE);
+}
+
 int
 options_parse(struct options *o, int argc, char **argv)
 {
@@ -134,10 +149,14 @@ options_parse(struct options *o, int argc, char **argv)
 	o->monitor_port = -1;
 	o->poll_s = 30;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "n:f:c:o:i:z:u:D:h", long_options,
-	    NULL)) != -1)
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":n:f:c:o:i:z:u:D:h",
+	    long_options, NULL)) != -1) {
+		if (c == ':' || c == '?')
+			return (refuse_option(c, argc, argv));
 		if ((rc = take(o, c, optarg)) != 0)
 			return (rc);
+	}
 	o->rest = argv + optind;
 	o->nrest = argc - optind;
 	return (0);

@@ -227,6 +227,34 @@ subscribe(struct consumer *c, struct err *e)
 	    rd_kafka_err2str(rc)));
 }
 
+/* A reader of a topic that is not there waits for it, or makes it: a slip of
+ * the finger is then worth a word. */
+static int
+say_missing(struct consumer *c, struct err *e)
+{
+	const struct rd_kafka_metadata *md;
+	const char **names, *near;
+	bool there = false;
+	int i;
+
+	if (client_metadata(c->rk, &c->client, NULL, &md, e) == -1)
+		return (-1);
+	names = xcalloc((size_t)md->topic_cnt + 1, sizeof *names);
+	for (i = 0; i < md->topic_cnt; i++) {
+		names[i] = md->topics[i].topic;
+		there = there || strcmp(names[i], c->topic) == 0;
+	}
+	near = str_nearest(c->topic, names, (size_t)md->topic_cnt);
+	if (!there)
+		fprintf(stderr, "leat console-consumer: topic %s does not "
+		    "exist yet%s%s%s\n", c->topic, near == NULL ? "" :
+		    "; did you mean ", near == NULL ? "" : near,
+		    near == NULL ? "" : "?");
+	free(names);
+	rd_kafka_metadata_destroy(md);
+	return (0);
+}
+
 static int
 begin(struct consumer *c, struct err *e)
 {
@@ -234,7 +262,8 @@ begin(struct consumer *c, struct err *e)
 	rd_kafka_resp_err_t terr;
 	int rc;
 
-	if (client_metadata(c->rk, &c->client, c->topic, &md, e) == -1)
+	if (say_missing(c, e) == -1 || client_metadata(c->rk, &c->client,
+	    c->topic, &md, e) == -1)
 		return (-1);
 	terr = md->topics[0].err;
 	if (terr != RD_KAFKA_RESP_ERR_NO_ERROR)

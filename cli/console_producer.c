@@ -156,8 +156,8 @@ send_line(struct producer *p, struct slice line)
 		return (0);
 	if (h != NULL)
 		rd_kafka_headers_destroy(h);
-	fprintf(stderr, "leat console-producer: line %llu: %s\n",
-	    (unsigned long long)p->line, rd_kafka_err2str(rc));
+	fprintf(stderr, "leat console-producer: line %llu: topic %s: %s\n",
+	    (unsigned long long)p->line, p->topic, rd_kafka_err2str(rc));
 	return (-1);
 }
 
@@ -232,8 +232,14 @@ run(struct producer *p)
 		rd_kafka_destroy(p->rk);
 		return (client_failed("console-producer", &e));
 	}
+	/* Any other error may pass: the topic is being created. */
+	if (md->topics[0].err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION) {
+		err_set(&e, ERR_REFUSED, "'%s' cannot be a topic: give "
+		    "letters, digits, dots, dashes and underscores", p->topic);
+		rc = client_failed("console-producer", &e);
+	} else
+		rc = finish(p, send_all(p));
 	rd_kafka_metadata_destroy(md);
-	rc = finish(p, send_all(p));
 	rd_kafka_destroy(p->rk);
 	return (rc);
 }
@@ -250,8 +256,9 @@ console_producer_command(int argc, char **argv)
 		FLAG_LIST_ROW("property", &given, "KEY=VALUE", "parse.key, "
 		    "key.separator, parse.headers, headers.delimiter, "
 		    "null.marker, ..."),
-		FLAG_STR_ROW("compression-codec", &p.codec, "CODEC",
-		    "none, gzip, snappy, lz4 or zstd."),
+		FLAG_WORD_ROW("compression-codec", &p.codec,
+		    "none|gzip|snappy|lz4|zstd", "How batches are "
+		    "compressed."),
 		FLAG_STR_ROW("request-required-acks", &p.acks, "ACKS",
 		    "all (the default), 1 or 0."),
 		FLAG_INT_ROW("batch-size", &p.batch, "N",

@@ -18,6 +18,7 @@ struct groups {
 	struct flag_list	 names;
 	rd_kafka_t		*rk;
 	bool			 first;		/* of the JSON array */
+	bool			 headed;	/* the header is printed */
 };
 
 /* --- list --- */
@@ -282,6 +283,18 @@ show_state(const rd_kafka_ConsumerGroupDescription_t *d)
 	    rd_kafka_ConsumerGroupDescription_member_count(d));
 }
 
+/* Once, before the first group that is there. */
+static void
+print_header(struct groups *g)
+{
+	if (client_json(&g->client) || g->headed)
+		return;
+	g->headed = true;
+	printf("%-15s %-20s %-10s %-15s %-15s %-15s %-40s %-15s %s\n",
+	    "GROUP", "TOPIC", "PARTITION", "CURRENT-OFFSET",
+	    "LOG-END-OFFSET", "LAG", "CONSUMER-ID", "HOST", "CLIENT-ID");
+}
+
 static int
 show_group(struct groups *g, const rd_kafka_ConsumerGroupDescription_t *d,
     struct err *e)
@@ -301,8 +314,10 @@ show_group(struct groups *g, const rd_kafka_ConsumerGroupDescription_t *d,
 		show_members(d);
 	else if (g->state)
 		show_state(d);
-	else
+	else {
+		print_header(g);
 		return (show_offsets(g, d, e));
+	}
 	return (0);
 }
 
@@ -323,11 +338,6 @@ describe_names(struct groups *g, const struct flag_list *names, struct err *e)
 	v = rd_kafka_DescribeConsumerGroups_result_groups(
 	    rd_kafka_event_DescribeConsumerGroups_result(ev), &n);
 	g->first = true;
-	if (!client_json(&g->client) && !g->members && !g->state)
-		printf("%-15s %-20s %-10s %-15s %-15s %-15s %-40s %-15s %s\n",
-		    "GROUP", "TOPIC", "PARTITION", "CURRENT-OFFSET",
-		    "LOG-END-OFFSET", "LAG", "CONSUMER-ID", "HOST",
-		    "CLIENT-ID");
 	for (i = 0; i < n && rc == 0; i++)
 		rc = show_group(g, v[i], e);
 	if (client_json(&g->client))

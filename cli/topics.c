@@ -189,9 +189,6 @@ alter(struct topics *t, const struct rd_kafka_metadata *md, struct err *e)
 	bool there;
 	int rc;
 
-	if (t->partitions < 1)
-		return (err_set(e, ERR_CONFIG, "--alter changes the number of "
-		    "partitions: give --partitions N"));
 	if ((rc = must_exist(t, md, &there, e)) == -1 || !there)
 		return (rc);
 	np = rd_kafka_NewPartitions_new(t->topic, (size_t)t->partitions, why,
@@ -407,6 +404,11 @@ check_flags(const struct topics *t)
 	if (t->topic == NULL && (t->create || t->alter || t->delete)) {
 		fprintf(stderr, "leat topics: which topic? Give --topic "
 		    "NAME\n");
+		return (CLI_USAGE);
+	}
+	if (t->alter && t->partitions < 1) {
+		fprintf(stderr, "leat topics: --alter changes the number of "
+		    "partitions: give --partitions N\n");
 		return (CLI_USAGE);
 	}
 	return (0);

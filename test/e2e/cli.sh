@@ -55,6 +55,22 @@ run consumer-groups --describe --group g1
 has "$D/out" alpha || fail "describe: $(cat "$D/out")"
 run consumer-groups --describe --group g1 -o json
 json one "'g1' in json.dumps(v)"
+# shellcheck disable=SC2086
+"$LEAT" consumer-groups $b --describe --group none > "$D/out" 2>&1 &&
+    fail "a group that is not there: $(cat "$D/out")"
+has "$D/out" "group none does not exist" || fail "$(cat "$D/out")"
+has "$D/out" GROUP && fail "a table of nothing"
+# A slip of the finger is said, whether or not the topic is made.
+run console-consumer --topic alpa --timeout-ms 300
+has "$D/cli.err" "topic alpa does not exist yet; did you mean alpha?" ||
+    fail "a missing topic: $(cat "$D/cli.err")"
+# shellcheck disable=SC2086
+echo x | "$LEAT" console-producer $b --topic 'a b' > "$D/out" 2>&1 &&
+    fail "a topic that cannot be"
+has "$D/out" "'a b' cannot be a topic" || fail "$(cat "$D/out")"
+# shellcheck disable=SC2086
+"$LEAT" topics $b --alter --topic alpha > "$D/out" 2>&1
+[ $? -eq 64 ] || fail "--alter without --partitions: $(cat "$D/out")"
 # A second run of the group goes on behind the first; the new line may be in a
 # partition that it has committed nothing of.
 # shellcheck disable=SC2086

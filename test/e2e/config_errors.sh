@@ -52,6 +52,43 @@ for t in TAILDIR memory file kafka syslogtcp http regex_filter broker monitor; d
 	[ -s "$D/out" ] || fail "explain $t prints nothing"
 	"$LEAT" explain -o json $t > "$D/out" || fail "explain -o json $t"
 done
+# The line of the setting, also of what a plugin finds; the agent's name.
+cat > "$D/b.conf" <<END
+a1.sources = r1
+a1.channels = c1
+a1.sinks = k1
+a1.sources.r1.type = http
+a1.sources.r1.channels = c1
+a1.sources.r1.bind = 0.0.0.0
+a1.sources.r1.port = 0
+a1.channels.c1.type = memory
+a1.sinks.k1.type = kafka
+a1.sinks.k1.channel = c1
+a1.sinks.k1.kafka.topic = no topic
+END
+for command in check "agent -f"; do
+	# shellcheck disable=SC2086
+	"$LEAT" $command "$D/b.conf" > "$D/out" 2>&1
+	grep -q "b.conf:6: error.* add a1.sources.r1.allow.insecure" "$D/out" ||
+	    fail "$command: $(cat "$D/out")"
+	grep -q "b.conf:11: error.*kafka.topic = no topic" "$D/out" ||
+	    fail "$command: $(cat "$D/out")"
+done
+# From a pipe, as a shell's <(...) makes one.
+"$LEAT" check /dev/stdin > "$D/out" 2>&1 < "$D/a.conf" || fail "a file"
+cat "$D/a.conf" | "$LEAT" check /dev/stdin > "$D/out" 2>&1 ||
+    fail "a pipe: $(cat "$D/out")"
+"$LEAT" explain memry > "$D/out" 2>&1
+has "$D/out" "did you mean 'memory'" || fail "explain: $(cat "$D/out")"
+"$LEAT" explain hdfs > "$D/out" 2>&1
+has "$D/out" "Flume's sink 'hdfs'" || fail "explain: $(cat "$D/out")"
+for command in "agent -x" "broker x" "check --data-dir"; do
+	# shellcheck disable=SC2086
+	"$LEAT" $command > "$D/out" 2>&1
+	[ $? -eq 64 ] || fail "$command: $(cat "$D/out")"
+	has "$D/out" "leat ${command%% *}: " || fail "$command: $(cat "$D/out")"
+	has "$D/out" "--help" || fail "$command: $(cat "$D/out")"
+done
 "$LEAT" explain kafkaa > "$D/out" 2>&1 && fail "explain of nonsense"
 has "$D/out" "kafka" || fail "explain: no hint: $(cat "$D/out")"
 "$LEAT" where -n a1 --data-dir "$D/nobody" > "$D/out" 2>&1 &&
