@@ -171,7 +171,7 @@ open_data_dir(struct agent *a, struct err *e)
 	if (a->dirfd == -1)
 		return (err_ctx(e, "data folder (key %s.data.dir)",
 		    a->now.cfg->name));
-	a->lockfd = fs_lock(a->dirfd, "it", e);
+	a->lockfd = fs_lock(a->dirfd, "the folder", e);
 	if (a->lockfd == -1)
 		goto err0;
 	if (fs_stamp(&fs_real, a->dirfd, "agent", FORMAT_VERSION, e) == -1)

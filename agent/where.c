@@ -104,16 +104,31 @@ size_text(int64_t n, char *buf, size_t size)
 	return (str_print_size(buf, size, (uint64_t)n));
 }
 
-/* The first stage, from the sink backwards, that has work waiting. */
+/* Records wait in some channel. */
+static bool
+is_held(const json_t *all)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(all, "channels"), i, o)
+		if (num(o, "records") > 0)
+			return (true);
+	return (false);
+}
+
+/* The first stage, from the sink backwards, that has work waiting.  A channel
+ * that holds nothing and has no room lacks disk. */
 static const char *
-slow_stage(const json_t *source, const json_t *row)
+slow_stage(const json_t *all, const json_t *source, const json_t *row)
 {
 	int64_t size = num(row, "size"), read = num(row, "read");
 
 	if (num(row, "lag") <= 0)
 		return ("-");
 	if (json_is_true(json_object_get(source, "waiting_for_room")))
-		return ("sink (channel full)");
+		return (is_held(all) ? "sink (channel full)" :
+		    "channel (no room)");
 	if (num(row, "stored") > num(row, "delivered"))
 		return ("sink");
 	if (read > num(row, "stored"))
@@ -125,7 +140,7 @@ slow_stage(const json_t *source, const json_t *row)
 }
 
 static void
-print_row(const json_t *source, const json_t *row)
+print_row(const json_t *all, const json_t *source, const json_t *row)
 {
 	char a[32], b[32], c[32], d[32], lag[32], age[32] = "-";
 	int64_t size = num(row, "size"), oldest = num(row, "oldest_ms");
@@ -138,7 +153,7 @@ print_row(const json_t *source, const json_t *row)
 	    size_text(num(row, "stored"), c, sizeof c),
 	    size_text(num(row, "delivered"), d, sizeof d),
 	    size_text(num(row, "lag"), lag, sizeof lag), age,
-	    slow_stage(source, row), str(row, "name"),
+	    slow_stage(all, source, row), str(row, "name"),
 	    str(row, "state")[0] == '\0' ? "" : " (", str(row, "state"),
 	    str(row, "state")[0] == '\0' ? "" : ")");
 }
@@ -152,7 +167,7 @@ by_name(const void *a, const void *b)
 }
 
 static void
-print_rows(const json_t *source, const json_t *files)
+print_rows(const json_t *all, const json_t *source, const json_t *files)
 {
 	size_t i, n = json_array_size(files);
 	const json_t **v = xcalloc(n + 1, sizeof *v);
@@ -164,13 +179,14 @@ print_rows(const json_t *source, const json_t *files)
 		v[i] = json_array_get(files, i);
 	qsort(v, n, sizeof *v, by_name);
 	for (i = 0; i < n; i++)
-		print_row(source, v[i]);
+		print_row(all, source, v[i]);
 	free(v);
 }
 
 static void
-print_sources(const json_t *sources)
+print_sources(const json_t *all)
 {
+	const json_t *sources = json_object_get(all, "sources");
 	const json_t *source, *files;
 	size_t i;
 
@@ -183,7 +199,7 @@ print_sources(const json_t *sources)
 		    ", waiting for room in a channel" : "");
 		files = json_object_get(source, "files");
 		if (json_array_size(files) > 0)
-			print_rows(source, files);
+			print_rows(all, source, files);
 	}
 }
 
@@ -263,7 +279,7 @@ where_command(int argc, char **argv)
 		json_dumpf(all, stdout, JSON_INDENT(2));
 		printf("\n");
 	} else if (all != NULL) {
-		print_sources(json_object_get(all, "sources"));
+		print_sources(all);
 		print_rest(all);
 	}
 	json_decref(all);

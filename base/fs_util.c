@@ -239,7 +239,7 @@ fs_lock(int dirfd, const char *what, struct err *e)
 	int n;
 
 	if (fd == -1)
-		return (err_sys(e, "%s: open lock", what));
+		return (err_sys(e, "%s: open its lock file", what));
 	if (fcntl(fd, F_OFD_SETLK, &lock) == -1) {
 		if (errno == EAGAIN || errno == EACCES)
 			lock_refused(fd, what, e);

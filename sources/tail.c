@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -439,18 +440,59 @@ init(struct tail *t)
 	timer_init(&t->backoff, t->source.loop, backoff_over);
 }
 
+static bool
+is_empty(const struct tail *t, const struct tail_group *g)
+{
+	const struct tail_file *f;
+	size_t it = 0;
+	void *v;
+
+	while (map_next(t->by_id, &it, NULL, &v)) {
+		f = v;
+		if (f->stream != NULL && f->stream->group == g)
+			return (false);
+	}
+	return (true);
+}
+
+/* A misspelt path looks like a log that is not there yet: it is said. */
+static void
+say_empty(const struct tail *t)
+{
+	const struct tail_group *g;
+	size_t i;
+
+	for (i = 0; i < t->ngroups; i++) {
+		g = &t->groups[i];
+		if (!is_empty(t, g))
+			continue;
+		if (access(g->pattern.base, F_OK) == -1)
+			log_warn(t->source.who, "filegroups.%s: there is no "
+			    "folder %s yet; it is waited for", g->name,
+			    g->pattern.base);
+		else
+			log_info(t->source.who, "filegroups.%s: no file "
+			    "matches %s yet; it is waited for", g->name,
+			    g->pattern.text);
+	}
+}
+
 static int
 tail_start(struct source *s, const struct cursor *from, struct err *e)
 {
 	struct tail *t = tail_of(s);
+	int64_t n;
 
 	init(t);
 	tail_raise_limit(t);
 	if (tail_resume_start(t, from, e) == -1 ||
 	    tail_scan_start(t, e) == -1 || tail_resume_started(t, e) == -1)
 		return (-1);
-	log_info(s->who, "following %lld files in %zu folders",
-	    (long long)metric_get(&t->metrics.files), map_size(t->dirs));
+	n = metric_get(&t->metrics.files);
+	log_info(s->who, "following %lld file%s in %zu folder%s",
+	    (long long)n, n == 1 ? "" : "s", map_size(t->dirs),
+	    map_size(t->dirs) == 1 ? "" : "s");
+	say_empty(t);
 	t->started = true;
 	tail_kick(t);
 	return (0);

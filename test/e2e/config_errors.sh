@@ -74,6 +74,16 @@ for command in check "agent -f"; do
 	grep -q "b.conf:11: error.*kafka.topic = no topic" "$D/out" ||
 	    fail "$command: $(cat "$D/out")"
 done
+# A path where nothing is yet.
+agent_conf memory | sed "s|$D/log/|$D/lok/|" > "$D/c.conf"
+CONF=$D/c.conf start_agent
+stop_agent
+has "$D/agent.err" "filegroups.app: there is no folder $D/lok yet" ||
+    fail "a folder that is not there: $(cat "$D/agent.err")"
+CONF=$D/a.conf start_agent
+stop_agent
+has "$D/agent.err" "filegroups.app: no file matches $D/log/.*" ||
+    fail "no file: $(cat "$D/agent.err")"
 # From a pipe, as a shell's <(...) makes one.
 "$LEAT" check /dev/stdin > "$D/out" 2>&1 < "$D/a.conf" || fail "a file"
 cat "$D/a.conf" | "$LEAT" check /dev/stdin > "$D/out" 2>&1 ||

@@ -20,7 +20,11 @@ END
 start_agent
 waiting() {
 	where_json > "$D/where"
-	has "$D/where" '"waiting_for_room": true'
+	# Full, and what it took is in the channel: nothing moves any more.
+	has "$D/where" '"waiting_for_room": true' && python3 -c "
+import json, sys
+sys.exit(any(r['read'] != r['stored'] for r in
+             json.load(open('$D/where'))['sources'][0]['files']))"
 }
 wait_until 10 waiting
 stop_agent
