@@ -6,6 +6,8 @@
  * running one: an invalid file changes nothing and says why; of a valid one
  * only what changed restarts (graph_reload.c).
  */
+#include <config.h>
+
 #include "agent/agent.h"
 
 #include <fcntl.h>
@@ -176,6 +178,8 @@ open_data_dir(struct agent *a, struct err *e)
 		goto err0;
 	if (fs_stamp(&fs_real, a->dirfd, "agent", FORMAT_VERSION, e) == -1)
 		goto err1;
+	log_info(NULL, "leat %s: agent %s keeps its state in %s",
+	    PACKAGE_VERSION, a->now.cfg->name, a->data_dir);
 	a->env.agent = a->name = xstrdup(a->now.cfg->name);
 	a->env.data_dir = a->data_dir;
 	a->env.fs = &fs_real;

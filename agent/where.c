@@ -48,10 +48,11 @@ connect_to(const char *path)
 	if (fd != -1 && connect(fd, (struct sockaddr *)&sun,
 	    sizeof sun) == 0)
 		return (fd);
-	fprintf(stderr, "leat where: no agent answers at %s: %s\n"
+	fprintf(stderr, "leat where: no agent answers at %s: %s\n%s\n", path,
+	    strerror(errno), errno == EACCES ?
+	    "Ask as the agent's user, or as root." :
 	    "Is it running? Give its configuration (-f FILE), its data folder "
-	    "(--data-dir) or its socket (--socket).\n", path,
-	    strerror(errno));
+	    "(--data-dir) or its socket (--socket).");
 	if (fd != -1)
 		close(fd);
 	return (-1);
