@@ -46,6 +46,7 @@ struct runner {
 	uint32_t		 nslots;
 	uint32_t		 head, tail;	/* free-running */
 	uint32_t		 outstanding;	/* with the sink */
+	size_t			 bytes;		/* of [head, tail) */
 	bool			 committing;
 	bool			 stop;
 	bool			 failed;
@@ -92,6 +93,7 @@ commit_ready(struct runner *r)
 		commit_one(r, s);
 		mutex_lock(&r->mutex);
 		r->head++;
+		r->bytes -= s->lease.bytes;
 		r->backoff_ms = 0;
 	}
 	r->committing = false;
@@ -131,6 +133,7 @@ roll_back(struct runner *r)
 	commit_ready(r);
 	while (r->tail != r->head) {
 		s = slot_at(r, --r->tail);
+		r->bytes -= s->lease.bytes;
 		mutex_unlock(&r->mutex);
 		r->channel->ops->rollback(r->channel, &s->lease);
 		mutex_lock(&r->mutex);
@@ -177,11 +180,21 @@ deliver(struct runner *r, const struct lease *lease)
 	s = slot_at(r, r->tail++);
 	s->runner = r;
 	s->lease = *lease;
+	r->bytes += lease->bytes;
 	s->state = SLOT_SENT;
 	r->outstanding++;
 	completion_init(&s->done, NULL, slot_done);
 	mutex_unlock(&r->mutex);
 	r->sink->ops->deliver(r->sink, &s->lease, &s->done);
+}
+
+static bool
+has_room(const struct runner *r)
+{
+	size_t most = r->sink->inflight_bytes;
+
+	return (r->tail - r->head < r->nslots &&
+	    (most == 0 || r->bytes < most));
 }
 
 /* Until a slot is free; false to stop. */
@@ -192,7 +205,7 @@ wait_for_slot(struct runner *r)
 
 	mutex_lock(&r->mutex);
 	for (;;) {
-		if (r->stop || (!r->failed && r->tail - r->head < r->nslots))
+		if (r->stop || (!r->failed && has_room(r)))
 			break;
 		if (r->failed)
 			recover(r);

@@ -25,9 +25,9 @@
 
 #define FILE_KIND	"file-channel"
 #define FILE_VERSION	1
-#define FILE_PENDING	((uint64_t)32 << 20)	/* put and not synced */
+#define FILE_PENDING	((uint64_t)16 << 20)	/* put and not synced */
 #define FILE_READ	((size_t)1 << 20)	/* one read of takes */
-#define FILE_AHEAD	((uint64_t)8 << 20)	/* in units not leased yet that
+#define FILE_AHEAD	((uint64_t)6 << 20)	/* in units not leased yet that
 						   were not read back */
 #define FILE_FLUSHERS	2
 #define FILE_MARK_NS	(INT64_C(100) * 1000000)

@@ -52,6 +52,8 @@ struct sink {
 	struct sink_metrics	 common;
 	/* Set by check or start: */
 	uint32_t		 inflight;	/* leases at once; 0: 1 */
+	/* No further lease with so many bytes under way; 0: any. */
+	size_t			 inflight_bytes;
 	uint32_t		 batch_records;	/* largest lease; 0: any */
 	size_t			 batch_bytes;	/* likewise */
 };

@@ -25,6 +25,7 @@
 
 #define PIECE		((size_t)900 << 10)	/* bytes of one batch */
 #define INFLIGHT	64			/* leases */
+#define INFLIGHT_BYTES	((size_t)12 << 20)	/* of them, in memory */
 #define TOPICS_MAX	1024			/* open topics kept */
 
 struct direct {
@@ -397,6 +398,7 @@ direct_start(struct kafka_sink *k, struct err *e)
 	arena_init(&d->arena, 64 << 10, 0);
 	k->state = d;
 	k->sink.inflight = INFLIGHT;
+	k->sink.inflight_bytes = INFLIGHT_BYTES;
 	k->sink.batch_bytes = PIECE;
 	return (0);
 }

@@ -242,15 +242,17 @@ START_TEST(test_commit_waits_for_the_head)
 }
 END_TEST
 
+/* Row 0: as many leases as may be under way; row 1: as many bytes. */
 START_TEST(test_stop_while_held)
 {
 	struct bed b = { 0 };
 
 	b.k.hold = true;
-	bed_open(&b, 2);
+	b.k.sink.inflight_bytes = _i == 0 ? 0 : 2;
+	bed_open(&b, _i == 0 ? 2 : 4);
 	put(&b, "a", 1);
 	put(&b, "b", 2);
-	put(&b, "c", 3);	/* no slot for it */
+	put(&b, "c", 3);	/* no room for it */
 	wait_deliveries(&b, 2);
 	bed_close(&b);		/* completes what is held, commits it */
 	ck_assert_uint_eq(b.delivered, 2);
@@ -282,7 +284,7 @@ main(void)
 		{ .fn = &test_delivers_and_commits },
 		{ .fn = &test_failure_is_tried_again_in_order },
 		{ .fn = &test_commit_waits_for_the_head },
-		{ .fn = &test_stop_while_held },
+		{ .fn = &test_stop_while_held, .rows = 2 },
 		{ .fn = &test_refused_is_not_skipped },
 	};
 
