@@ -32,7 +32,7 @@ start_agent
 printf '<13>Oct 11 22:14:15 host1 app: over tcp\n<14>1 2026-11-20T10:00:00Z h2 app - - - rfc5424\n' |
     nc -N 127.0.0.1 "$(port_of tcp)"
 printf '<13>Oct 11 22:14:15 host1 app: over udp\n' |
-    nc -u -w 0 127.0.0.1 "$(port_of udp)"
+    nc -u -q 0 127.0.0.1 "$(port_of udp)"
 web=http://127.0.0.1:$(port_of web)/
 code=$(curl -s -o "$D/answer" -w '%{http_code}' \
     -d '[{"headers":{"a":"b"},"body":"over http"},{"body":"two"}]' "$web")
