@@ -201,7 +201,7 @@ write_lines(int f, int at, unsigned n)
 		whole = sb.len;
 		sb_printf(&sb, "f%d.g%d.%u", f, chain[f][at], g->written++);
 		for (i = 0, len = pad(); i < len; i++)
-			sb_add(&sb, "xyz\r\t" + i % 5, 1);
+			sb_add(&sb, &"xyz\r\t"[i % 5], 1);
 		sb_puts(&sb, ".\n");
 	}
 	if (draw(4) == 0 && sb.len > whole + 1) {
