@@ -114,6 +114,7 @@ rig_send(struct sink_rig *r, struct rig_delivery *d, struct batch *b)
 		batch_seal(b);
 	rig_send_lease(r, d, &(struct lease){ .batch = b, .n = b->n,
 	    .bytes = b->bytes, .hint = b->hint });
+	d->batch = b;
 }
 
 bool
@@ -139,7 +140,7 @@ rig_wait(struct rig_delivery *d, struct err *e)
 	mutex_unlock(&d->mutex);
 	mutex_fini(&d->mutex);
 	cond_fini(&d->cond);
-	batch_unref(d->lease.batch);
+	batch_unref(d->batch);
 	if (!d->failed)
 		return (0);
 	*e = d->err;

@@ -39,6 +39,7 @@ struct record *rig_add(struct batch *, const char *body, ...)
 struct rig_delivery {
 	struct completion	 done;
 	struct lease		 lease;
+	struct batch		*batch;		/* rig_send's, to be freed */
 	struct mutex		 mutex;
 	struct cond		 cond;
 	bool			 over, failed;

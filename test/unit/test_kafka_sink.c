@@ -10,6 +10,7 @@
 #include "kafka/wire.h"
 #include "sinks/sinks.h"
 #include "test/unit/broker_bed.h"
+#include "test/unit/channel_util.h"
 #include "test/unit/sink_rig.h"
 #include "test/unit/unit.h"
 
@@ -597,6 +598,7 @@ deliver_stored(struct site *s, struct slice bytes)
 	rig_send_lease(&s->rig, &d, &(struct lease){ .channel = &ch, .n = 3,
 	    .bytes = 18, .hint = BATCH_NO_HINT, .stored = bytes });
 	UNIT_OK(rig_wait(&d, e));
+	batch_unref(d.lease.batch);
 }
 
 START_TEST(test_direct_stored)
@@ -624,6 +626,48 @@ START_TEST(test_direct_stored_too_large_for_the_topic)
 	    0);
 	deliver_stored(&s, stored_batch(buf));
 	partition_is(&s, "t", 0, "decoded decoded decoded");
+	site_close(&s);
+}
+END_TEST
+
+/* What a real file channel leases: a whole batch goes as it is stored, a part
+ * of one is encoded anew; both are what was put. */
+START_TEST(test_file_channel)
+{
+	struct site s = { 0 };
+	struct rig_delivery d;
+	struct sb expected = SB_INIT;
+	struct content content;
+	struct lease l = { NULL };
+	struct chan c;
+	uint32_t i;
+
+	site_open(&s, (enum way)_i, "defaultPartitionId=0", NULL, NULL);
+	chan_open(&c, &channel_file, &fs_real, s.dir,
+	    (const char *const[]){ NULL });
+	chan_put(&c, "r1", "f", 0, 20, 50);
+	chan_put(&c, "r1", "f", 20, 20, 50);
+	while (c.ch->ops->take(c.ch, &l, l.channel == NULL ? 0 : 7, 0, 100,
+	    NULL) == 1) {
+		ck_assert((l.stored.p != NULL) == (l.n == 20));
+		rig_send_lease(&s.rig, &d, &l);
+		UNIT_OK(rig_wait(&d, e));
+		ck_assert(_i == CLIENT || l.stored.p == NULL ||
+		    d.lease.batch == NULL);
+		l = d.lease;
+		UNIT_OK(lease_batch(&l, e));
+		for (i = 0; i < l.n; i++)
+			sb_printf(&expected, "%s%.*s", expected.len > 0 ? " " :
+			    "", (int)l.batch->records[l.first + i].body.len,
+			    l.batch->records[l.first + i].body.p);
+		UNIT_OK(c.ch->ops->commit(c.ch, &l, e));
+	}
+	content = content_of(&s, "t", 0);
+	ck_assert_int_eq(content.records, 40);
+	ck_assert_str_eq(content.text, expected.ptr);
+	free(content.text);
+	sb_fini(&expected);
+	chan_close(&c);
 	site_close(&s);
 }
 END_TEST
@@ -787,6 +831,7 @@ main(void)
 		{ .fn = &test_too_large, .rows = WAYS * 2 },
 		{ .fn = &test_acks, .rows = WAYS * 2 },
 		{ .fn = &test_many_leases_in_order, .rows = WAYS },
+		{ .fn = &test_file_channel, .rows = WAYS },
 		{ .fn = &test_status, .rows = WAYS },
 		{ .fn = &test_check, .rows = NELEM(checks) },
 		{ .fn = &test_direct_needs_a_broker },
