@@ -84,6 +84,17 @@ tool_line(struct slice *s, struct slice *line)
 }
 
 bool
+tool_line_is(struct slice *s, struct slice value)
+{
+	if (value.len >= s->len || s->p[value.len] != '\n' ||
+	    memcmp(s->p, value.p, value.len) != 0)
+		return (false);
+	s->p += value.len + 1;
+	s->len -= value.len + 1;
+	return (true);
+}
+
+bool
 tool_file_has(const char *path, off_t from, const char *text)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

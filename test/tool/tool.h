@@ -47,6 +47,9 @@ bool	tool_file_has(const char *path, off_t from, const char *text);
 struct slice tool_map(const char *path);
 /* The line at the front of *s, without its newline; false at the end. */
 bool	tool_line(struct slice *s, struct slice *line);
+/* Takes the value and a newline off the front, when they stand there.  (A value
+ * with a newline in it takes two lines: count the records too.) */
+bool	tool_line_is(struct slice *s, struct slice value);
 
 /* Sets librdkafka settings from NULL-ended key, value pairs, or dies. */
 rd_kafka_conf_t *tool_conf(const char *brokers, const char *const *pairs);

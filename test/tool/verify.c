@@ -31,12 +31,10 @@ static void
 hold(rd_kafka_message_t *m, void *arg)
 {
 	struct verify *v = arg;
-	struct slice line;
-
 	if (m->err != 0 || v->wrong)
 		return;
-	v->wrong = m->offset != v->n || !tool_line(&v->rest, &line) ||
-	    !slice_eq(line, slice_of(m->payload, m->len));
+	v->wrong = m->offset != v->n ||
+	    !tool_line_is(&v->rest, slice_of(m->payload, m->len));
 	if (v->wrong)
 		printf("offset %" PRId64 " is not line %" PRId64 "\n",
 		    m->offset, v->n + 1);
