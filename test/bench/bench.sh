@@ -306,12 +306,13 @@ $1
 END
 }
 
-# Between the markers of a file.
+# FILE NEW: what is between FILE's markers becomes what NEW has.
 put_into() {
-	awk -v new="$2" '/^<!-- bench -->/ { print; while ((getline line <
-	    new) > 0) print line; skip = 1 } /^<!-- end of bench -->/ {
-	    skip = 0 } !skip && !/^<!-- bench -->/' "$1" > "$1.tmp" &&
-	    mv "$1.tmp" "$1"
+	{
+		sed -n '1,/^<!-- bench -->/p' "$1"
+		cat "$2"
+		sed -n '/^<!-- end of bench -->/,$p' "$1"
+	} > "$D/new.md" && cat "$D/new.md" > "$1"
 }
 
 # --- all of it ---
