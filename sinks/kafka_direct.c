@@ -25,7 +25,7 @@
 
 #define PIECE		((size_t)900 << 10)	/* bytes of one batch */
 #define INFLIGHT	64			/* leases */
-#define INFLIGHT_BYTES	((size_t)12 << 20)	/* of them, in memory */
+#define INFLIGHT_BYTES	((size_t)8 << 20)	/* of them, in memory */
 #define TOPICS_MAX	1024			/* open topics kept */
 
 struct direct {

@@ -35,7 +35,7 @@
 #include "sources/tail_pattern.h"
 
 #define TAIL_READ_SIZE	(256 * 1024)
-#define TAIL_SLOTS	16		/* batches on their way at once */
+#define TAIL_SLOTS	32		/* batches on their way at once */
 
 struct tail;
 struct tail_pos;

@@ -392,10 +392,10 @@ START_TEST(test_in_flight)
 		rig_write(&r, "a", "x\n");
 	r.hold_store = true;
 	rig_start(&r);
-	rig_wait_taken(&r, 16);
+	rig_wait_taken(&r, TAIL_SLOTS);
 	for (i = 0; i < 10; i++)
 		rig_turn(&r);
-	ck_assert_uint_eq(r.ntaken, 16);
+	ck_assert_uint_eq(r.ntaken, TAIL_SLOTS);
 	rig_store(&r, 3);
 	rig_wait_taken(&r, 19);
 	r.hold_store = false;
