@@ -397,7 +397,7 @@ START_TEST(test_in_flight)
 		rig_turn(&r);
 	ck_assert_uint_eq(r.ntaken, TAIL_SLOTS);
 	rig_store(&r, 3);
-	rig_wait_taken(&r, 19);
+	rig_wait_taken(&r, TAIL_SLOTS + 3);
 	r.hold_store = false;
 	rig_store(&r, 100);
 	rig_wait_lines(&r, 100);
