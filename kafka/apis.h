@@ -23,7 +23,8 @@ struct kapi {
 	int16_t			 key;
 	int16_t			 min, max;	/* served */
 	int16_t			 advertised;	/* lowest in ApiVersions */
-	int16_t			 flex;		/* first flexible version */
+	int16_t			 flex;		/* first flexible version; -1
+						   none */
 	const char		*name;		/* "Produce" */
 	const struct kdesc	*request;
 	const struct kdesc	*response;
@@ -48,7 +49,7 @@ kapi_serves(const struct kapi *a, int version)
 static inline bool
 kapi_flexible(const struct kapi *a, int version)
 {
-	return (version >= a->flex);
+	return (a->flex >= 0 && version >= a->flex);
 }
 
 #endif

@@ -20,21 +20,23 @@ _Static_assert(sizeof(struct twin) == sizeof(struct karray) &&
     offsetof(struct twin, n) == offsetof(struct karray, n), "array layout");
 
 #define KM		struct KM_CAT(km_, T)
-#define ROW(knd, nm, arr, kid, a, b, nul, tg, d)			\
+#define ROW(knd, nm, arr, one, kid, a, b, nul, tg, d)			\
 	{ .name = #nm, .child = kid, .def = d,				\
 	  .offset = offsetof(KM, nm), .kind = KK_##knd, .array = arr,	\
-	  .first = a, .last = b, .null = nul, .tag = tg },
+	  .single = one, .first = a, .last = b, .null = nul, .tag = tg },
 
 #define STRUCT		static const struct kfield KM_CAT(fields_, T)[] = {
 #define MESSAGE(flex)	STRUCT
 #define F(kind, name, a, b, null, tag, d)				\
-	ROW(kind, name, false, NULL, a, b, null, tag, d)
+	ROW(kind, name, false, false, NULL, a, b, null, tag, d)
 #define V(kind, name, a, b, null, tag)					\
-	ROW(kind, name, true, NULL, a, b, null, tag, 0)
+	ROW(kind, name, true, false, NULL, a, b, null, tag, 0)
 #define A(s, name, a, b, null, tag)					\
-	ROW(STRUCT, name, true, &kd_##s, a, b, null, tag, 0)
+	ROW(STRUCT, name, true, false, &kd_##s, a, b, null, tag, 0)
 #define S(s, name, a, b, tag)						\
-	ROW(STRUCT, name, false, &kd_##s, a, b, NO, tag, 0)
+	ROW(STRUCT, name, false, false, &kd_##s, a, b, NO, tag, 0)
+#define N(s, name, a, b)						\
+	ROW(STRUCT, name, true, true, &kd_##s, a, b, a, NO, 0)
 #define END };
 #include "kafka/messages.def"
 
@@ -43,6 +45,7 @@ _Static_assert(sizeof(struct twin) == sizeof(struct karray) &&
 #define V(kind, name, a, b, null, tag)
 #define A(s, name, a, b, null, tag)
 #define S(s, name, a, b, tag)
+#define N(s, name, a, b)
 #define END
 #define QUOTE_(x)	#x
 #define QUOTE(x)	QUOTE_(x)
@@ -60,6 +63,7 @@ _Static_assert(sizeof(struct twin) == sizeof(struct karray) &&
 #define V(kind, name, a, b, null, tag)
 #define A(s, name, a, b, null, tag)
 #define S(s, name, a, b, tag)
+#define N(s, name, a, b)
 #define END
 #define STRUCT
 #define MESSAGE(flex)	&KM_CAT(kd_, T),

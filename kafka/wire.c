@@ -30,6 +30,16 @@ kread_uvarint(struct kreader *r)
 	return (v);
 }
 
+double
+kread_f64(struct kreader *r)
+{
+	int64_t bits = kread_i64(r);
+	double v;
+
+	memcpy(&v, &bits, sizeof v);
+	return (v);
+}
+
 struct kuuid
 kread_uuid(struct kreader *r)
 {
@@ -237,6 +247,15 @@ kwrite_uvarint(struct kwriter *w, uint32_t v)
 
 	if (p != NULL)
 		w->len += (size_t)(put_uvarint(p, v) - p);
+}
+
+void
+kwrite_f64(struct kwriter *w, double v)
+{
+	int64_t bits;
+
+	memcpy(&bits, &v, sizeof bits);
+	kwrite_i64(w, bits);
 }
 
 void

@@ -68,7 +68,8 @@ struct karray {
 /* --- descriptors: made by messages.def, not by hand --- */
 
 enum kkind {
-	KK_BOOL, KK_I8, KK_I16, KK_I32, KK_I64, KK_UUID,
+	KK_BOOL, KK_I8, KK_I16, KK_I32, KK_I64, KK_F64,
+	KK_UUID,
 	KK_STR, KK_BYTES, KK_RECORDS,
 	KK_STRUCT
 };
@@ -82,6 +83,8 @@ struct kfield {
 	uint16_t		 offset;	/* in the struct */
 	uint8_t			 kind;		/* enum kkind */
 	bool			 array;
+	bool			 single;	/* an array of one or null, on
+						   the wire a struct or null */
 	int8_t			 first, last;	/* versions that have it */
 	int8_t			 null;		/* from then on; -1 never */
 	int8_t			 tag;		/* -1: not tagged */
@@ -218,6 +221,7 @@ kread_i64(struct kreader *r)
 
 /* At most five bytes, at most INT32_MAX. */
 uint32_t	 kread_uvarint(struct kreader *);
+double		 kread_f64(struct kreader *);
 struct kuuid	 kread_uuid(struct kreader *);
 
 /*
@@ -277,6 +281,7 @@ void	 kwrite_i16(struct kwriter *, int16_t);
 void	 kwrite_i32(struct kwriter *, int32_t);
 void	 kwrite_i64(struct kwriter *, int64_t);
 void	 kwrite_uvarint(struct kwriter *, uint32_t);
+void	 kwrite_f64(struct kwriter *, double);
 void	 kwrite_uuid(struct kwriter *, struct kuuid);
 void	 kwrite_raw(struct kwriter *, const void *p, size_t n);
 /* p == NULL is written as empty; the nullable ones write null. A string longer

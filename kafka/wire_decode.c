@@ -25,6 +25,7 @@ static const struct {
 	[KK_I16] = { sizeof(int16_t), 2 },
 	[KK_I32] = { sizeof(int32_t), 4 },
 	[KK_I64] = { sizeof(int64_t), 8 },
+	[KK_F64] = { sizeof(double), 8 },
 	[KK_UUID] = { sizeof(struct kuuid), 16 },
 	[KK_STR] = { sizeof(struct slice), 0 },
 	[KK_BYTES] = { sizeof(struct slice), 0 },
@@ -71,6 +72,9 @@ store_default(const struct kfield *f, void *at)
 	case KK_I64:
 		*(int64_t *)at = f->def;
 		break;
+	case KK_F64:
+		*(double *)at = (double)f->def;
+		break;
 	case KK_UUID:
 		memset(at, 0, sizeof(struct kuuid));
 		break;
@@ -104,6 +108,9 @@ decode_value(struct kreader *r, const struct kfield *f, bool nullable, void *at)
 		break;
 	case KK_I64:
 		*(int64_t *)at = kread_i64(r);
+		break;
+	case KK_F64:
+		*(double *)at = kread_f64(r);
 		break;
 	case KK_UUID:
 		*(struct kuuid *)at = kread_uuid(r);
@@ -143,8 +150,11 @@ decode_array(struct decode *d, const struct kfield *f, void *at)
 	uint8_t *v;
 	int32_t i, n;
 
-	n = kread_count(&d->r, elem_min(f, d->version, d->r.flex),
-	    kfield_nullable(f, d->version));
+	if (f->single)
+		n = kread_i8(&d->r) < 0 ? -1 : 1;
+	else
+		n = kread_count(&d->r, elem_min(f, d->version, d->r.flex),
+		    kfield_nullable(f, d->version));
 	if (n > 0) {
 		v = arena_alloc(d->arena, (size_t)n * size);
 		if (v == NULL) {
@@ -265,7 +275,7 @@ kw_min_size(const struct kdesc *desc, int version, bool flex)
 		if (f->tag >= 0 || !kfield_in(f, version))
 			continue;
 		if (f->array)
-			sum += flex ? 1 : 4;
+			sum += flex || f->single ? 1 : 4;
 		else if (f->kind == KK_STRUCT)
 			sum += kw_min_size(f->child, version, flex);
 		else

@@ -30,6 +30,9 @@ encode_value(const struct kfield *f, bool nullable, const void *at,
 	case KK_I64:
 		kwrite_i64(w, *(const int64_t *)at);
 		break;
+	case KK_F64:
+		kwrite_f64(w, *(const double *)at);
+		break;
 	case KK_UUID:
 		kwrite_uuid(w, *(const struct kuuid *)at);
 		break;
@@ -58,7 +61,10 @@ encode_array(const struct kfield *f, int version, const void *at,
 	memcpy(&a, at, sizeof a);
 	if (a.n < 0 && !kfield_nullable(f, version))
 		a.n = 0;
-	kwrite_count(w, a.n < 0 ? -1 : a.n);
+	if (f->single)
+		kwrite_i8(w, a.n < 1 ? -1 : 1);
+	else
+		kwrite_count(w, a.n < 0 ? -1 : a.n);
 	v = a.v;
 	for (i = 0; i < a.n; i++, v += kfield_size(f)) {
 		if (f->kind == KK_STRUCT)
@@ -114,6 +120,8 @@ is_default(const struct kfield *f, const void *at)
 		return (*(const int32_t *)at == f->def);
 	case KK_I64:
 		return (*(const int64_t *)at == f->def);
+	case KK_F64:
+		return (*(const double *)at == (double)f->def);
 	case KK_UUID:
 		return (memcmp(at, &zero, sizeof zero) == 0);
 	case KK_STR:

@@ -37,7 +37,7 @@ from kafka.record.default_records import DefaultRecordBatchBuilder
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 APIS = os.path.join(HERE, '..', '..', 'kafka', 'apis.def')
-PACKAGES = ('producer', 'consumer', 'metadata', 'admin')
+PACKAGES = ('producer', 'consumer', 'metadata', 'admin', 'sasl')
 WIDTH = {'int8': 8, 'int16': 16, 'int32': 32, 'int64': 64}
 # kafka-python shortens these names; the text has those of Kafka's schemas.
 RENAMED = {
@@ -57,7 +57,7 @@ time.time = lambda: 0
 
 def served():
     """(key, Name, stem, min, max) of each API in apis.def."""
-    row = re.compile(r'^API\((\d+), (\w+), (\w+), (\d+), (\d+),', re.M)
+    row = re.compile(r'^API\((\d+), (\w+), (\w+),\s+(\d+), (\d+),', re.M)
     for m in row.finditer(open(APIS).read()):
         key, name, stem, low, high = m.groups()
         yield int(key), name, stem, int(low), int(high)
@@ -99,6 +99,9 @@ class Values:
             return v, str(int(v))
         if kind == 'string':
             return self.string()
+        if kind == 'float64':
+            v = r.uniform(-1e9, 1e9)
+            return v, struct.pack('>d', v).hex()
         if kind == 'uuid':
             v = uuid.UUID(int=r.getrandbits(128))
             return v, v.hex
@@ -118,6 +121,7 @@ class Values:
                 value, shown = self.field(f)
                 values[f.name] = value
             name = RENAMED.get((field.name, f.name), f.name)
+            name = re.sub('_?v3_and_below_?', '', name)
             text.append('%s:%s' % (name, shown))
         return values, '{%s}' % ','.join(text)
 

@@ -69,6 +69,16 @@ text_hex(FILE *out, const uint8_t *p, size_t n)
 		fprintf(out, "%02x", *p++);
 }
 
+/* Its eight bytes, the high one first. */
+static void
+text_double(FILE *out, double v)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &v, sizeof bits);
+	fprintf(out, "%016" PRIx64, bits);
+}
+
 static void
 text_slice(FILE *out, const struct kfield *f, struct slice s)
 {
@@ -100,6 +110,9 @@ text_value(FILE *out, const struct kfield *f, int version, const uint8_t *at)
 		break;
 	case KK_I64:
 		fprintf(out, "%" PRId64, *(const int64_t *)at);
+		break;
+	case KK_F64:
+		text_double(out, *(const double *)at);
 		break;
 	case KK_UUID:
 		text_hex(out, at, 16);
@@ -141,6 +154,10 @@ text_array(FILE *out, const struct kfield *f, int version, const uint8_t *at)
 	memcpy(&a, at, sizeof a);
 	if (a.n == -1) {
 		fputs("null", out);
+		return;
+	}
+	if (f->single) {
+		text_struct(out, f->child, version, a.v);
 		return;
 	}
 	fputc('[', out);

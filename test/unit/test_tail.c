@@ -1,4 +1,5 @@
 /* sources/tail: lines, batches, settings, back-pressure. */
+#include "sources/tail.h"
 #include "test/unit/source_rig.h"
 
 #include <sys/stat.h>
