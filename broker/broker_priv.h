@@ -188,6 +188,7 @@ struct broker {			/* const after start but what says otherwise */
 						   queues */
 	size_t			 nconns;	/* idle_lock */
 	size_t			 nstarting;	/* idle_lock: loops */
+	_Atomic uint64_t	 conn_numbers;	/* given out */
 	struct broker_metrics	 m;
 	struct metric_object	 metric_object;
 };
@@ -210,6 +211,11 @@ struct request {		/* owner: see the thread rule above */
 						   for a raw handler */
 	struct arena		 arena;
 	const char		*peer;		/* host; as long as r */
+	/* Of the connection: higher for one that was opened later, by the
+	 * client's clock, if it was greeted: had an answer of ApiVersions
+	 * before this request came (txns.h: the fence). */
+	uint64_t		 conn_number;	/* from 1 */
+	bool			 greeted;
 	/* For whoever owns the request: a place in its list, and a pointer. */
 	struct request		*next;
 	void			*data;

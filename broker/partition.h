@@ -115,6 +115,56 @@ int	partition_append_locked(struct partition *, struct seglog_batch *,
 void	partition_wait(struct partition *, struct sync_wait *);
 void	partition_wait_locked(struct partition *, struct sync_wait *);
 
+/* --- transactions: partition_txn.c --- */
+
+/*
+ * A producer's transactional batches are taken only while its transaction has
+ * this partition: from partition_txn_begin, which the coordinator calls when
+ * its record that names the partition is on the disk, to partition_txn_end.
+ * That is memory: after a start the coordinator begins again what is open.
+ * Check, append and end are one critical section each, so no batch of an ended
+ * transaction comes behind its marker.
+ *
+ * The last stable offset is the end for read_committed: the lowest first
+ * offset of the transactions that are open, or whose marker is not synced yet,
+ * and never above the synced end.
+ */
+struct txn_marker {
+	int64_t	 producer_id;
+	int16_t	 epoch;			/* lower ones are refused from now on */
+	int32_t	 coordinator_epoch;
+	bool	 commit;
+};
+
+/* Idempotent.  Opens the log.  A higher epoch takes the place of a lower one.
+ * ERR_NOT_FOUND: deleted; ERR_SYS. */
+int	partition_txn_begin(struct partition *, int64_t producer_id,
+	    int16_t epoch, struct err *);
+/*
+ * Appends the marker (a control batch), ends the transaction here, and on
+ * abort adds it to the aborted index.  Also when nothing is open: a marker that
+ * is written again after a crash does no harm.  wait as in partition_append;
+ * ERR_NOT_FOUND: deleted, which ends it, too.
+ */
+int	partition_txn_end(struct partition *, const struct txn_marker *,
+	    struct sync_wait *, struct err *);
+/* May a transactional batch of this producer be appended now?  KERR_NONE, or
+ * KERR_INVALID_TXN_STATE, KERR_INVALID_PRODUCER_EPOCH.  The lock is held. */
+int16_t	partition_txn_check_locked(struct partition *, int64_t producer_id,
+	    int16_t epoch);
+/* The last stable offset.  The log is open; any thread, without the lock. */
+int64_t	partition_stable(struct partition *);
+
+struct aborted_txn {
+	int64_t	 producer_id, first_offset, last_offset;
+};
+/*
+ * The aborted transactions with records in [from, upto), oldest first, into an
+ * array (free) of *n.  May read .txnindex files.
+ */
+int	partition_aborted(struct partition *, int64_t from, int64_t upto,
+	    struct aborted_txn **v, size_t *n, struct err *);
+
 void	partition_watch(struct partition *, struct watcher *);
 void	partition_unwatch(struct partition *, struct watcher *);
 

@@ -42,6 +42,8 @@ struct broker_conn {		/* owner: its loop */
 	bool			 paused;
 	bool			 closing;	/* nothing more is sent */
 	bool			 quiet;		/* stop: nothing more is read */
+	uint64_t		 number;
+	bool			 greeted;	/* ApiVersions was answered */
 	char			 host[64];
 };
 
@@ -337,6 +339,7 @@ conn_send(struct broker_conn *bc)
 		if (r->state == REQUEST_ANSWERED) {
 			answer_send(bc->conn, r->answer);
 			r->answer = NULL;
+			bc->greeted |= r->api == KAPI_ApiVersions;
 		} else if (r->state == REQUEST_CLOSES) {
 			conn_end(bc);
 		}
@@ -399,6 +402,8 @@ request_new(struct broker_conn *bc, struct buf *frame, const struct kframe *h)
 	r->frame = frame;
 	r->charge = frame->len + sizeof *r;
 	arena_init(&r->arena, 1024, frame->len * DECODE_FACTOR + DECODE_FLOOR);
+	r->conn_number = bc->number;
+	r->greeted = bc->greeted;
 	r->peer = (const char *)arena_copy(&r->arena, slice_str(bc->host)).p;
 	*bc->tail = r;
 	bc->tail = &r->queue_next;
@@ -542,6 +547,7 @@ on_accept(struct loop *loop, int fd, void *ctx)
 	}
 	bc = xcalloc(1, sizeof *bc);
 	bc->home = find_loop(b, loop);
+	bc->number = atomic_fetch_add(&b->conn_numbers, 1) + 1;
 	bc->tail = &bc->head;
 	bc->conn = conn_new(loop, fd, &ops, bc);
 	conn_want(bc->conn, KFRAME_PREFIX);
