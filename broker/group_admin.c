@@ -301,7 +301,7 @@ delete_one(struct slot *slot)
 	error = group_check_delete(slot->group);
 	if (error == KERR_NONE && !slot_delete(slot, &err)) {
 		log_error("broker", "a group cannot be deleted: %s", err.msg);
-		error = shard_error(&err);
+		error = coordinator_error(&err);
 	}
 	return (error);
 }

@@ -167,7 +167,7 @@ commit_write(struct request *r, struct slot *slot)
 		return;
 	}
 	log_error("broker", "offsets of a group cannot be stored: %s", err.msg);
-	commit_done(c, shard_error(&err));
+	commit_done(c, coordinator_error(&err));
 }
 
 /* Who commits to a group that is not there: a consumer without group

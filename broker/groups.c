@@ -17,59 +17,15 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "broker/java_hash.h"
 #include "broker/topic.h"
 
 /* --- who owns what --- */
 
-/* The next UTF-16 unit of a text, as Java has it; a byte that is not UTF-8
- * counts as itself.  A pair's second half comes with the next call. */
-static uint32_t
-utf16_next(struct slice s, size_t *i, uint32_t *low)
-{
-	static const uint8_t lead[] = { 0x1f, 0x0f, 0x07 };
-	uint32_t c = s.p[(*i)++], v;
-	size_t n = c >= 0xf0 && c < 0xf5 ? 3 : c >= 0xe0 ? 2 :
-	    c >= 0xc2 ? 1 : 0, j;
-
-	if (c >= 0xf5 || n == 0 || s.len - *i < n)
-		return (c);
-	v = c & lead[n - 1];
-	for (j = 0; j < n; j++) {
-		if ((s.p[*i + j] & 0xc0) != 0x80)
-			return (c);
-		v = v << 6 | (s.p[*i + j] & 0x3f);
-	}
-	*i += n;
-	if (v < 0x10000)
-		return (v);
-	*low = 0xdc00 | ((v - 0x10000) & 0x3ff);
-	return (0xd800 | (v - 0x10000) >> 10);
-}
-
-/* Java's String.hashCode, with which Kafka picks the partition. */
-static uint32_t
-java_hash(struct slice s)
-{
-	uint32_t h = 0, low = 0;
-	size_t i = 0;
-
-	while (i < s.len) {
-		h = h * 31 + utf16_next(s, &i, &low);
-		if (low != 0)
-			h = h * 31 + low;
-		low = 0;
-	}
-	return (h);
-}
-
 struct shard *
 groups_shard(struct groups *gs, struct slice group)
 {
-	uint32_t h = java_hash(group);
-
-	if ((int32_t)h < 0)
-		h = h == 0x80000000u ? 0 : -h;
-	return (&gs->shards[h % (uint32_t)gs->nshards]);
+	return (&gs->shards[java_partition(group, gs->nshards)]);
 }
 
 int64_t
@@ -97,7 +53,7 @@ shard_ready(struct shard *s, struct shard_wait *w)
 		;
 	w->next = NULL;
 	*pp = w;
-	loader_queue(s, true);
+	shard_load(s, true);
 }
 
 /* --- requests --- */
@@ -385,7 +341,7 @@ shards_init(struct groups *gs, struct topic *t)
 		s->state = SHARD_LOADING;
 		s->topic = topic_ref(t);
 		s->log = topic_partition(t, i);
-		loader_queue(s, false);
+		shard_load(s, false);
 	}
 }
 
@@ -420,14 +376,13 @@ groups_start(struct broker *b, struct err *e)
 		.initial_delay_ms = b->cfg.group_initial_delay_ms,
 		.max_size = b->cfg.group_max_size,
 	};
-	mutex_init(&gs->lock);
-	cond_init(&gs->wake);
-	cond_init(&gs->idle);
+	loader_init(&gs->loader);
+	sync_calls_init(&gs->writes);
 	t = topic_offsets(b, false, NULL);
 	shards_init(gs, t);
 	topic_unref(t);
 	loops_init(gs);
-	return (loader_start(gs, e));
+	return (loader_start(&gs->loader, "groups", e));
 }
 
 static void
@@ -473,14 +428,11 @@ groups_stop(struct broker *b)
 
 	if (gs == NULL)
 		return;
-	loader_stop(gs);
+	loader_stop(&gs->loader);
 	atomic_store(&gs->closed, true);
 	for (i = 0; i < b->nloops; i++)
 		loop_call(b->loops[i].loop, loop_close, &gs->loops[i]);
-	mutex_lock(&gs->lock);
-	while (gs->writes > 0)		/* the flusher still runs */
-		cond_wait(&gs->idle, &gs->lock);
-	mutex_unlock(&gs->lock);
+	sync_calls_wait(&gs->writes);	/* the flusher still runs */
 }
 
 static void
@@ -513,16 +465,15 @@ groups_free(struct broker *b)
 
 	if (gs == NULL)
 		return;
-	loader_stop(gs);
+	loader_stop(&gs->loader);
 	for (j = 0; j < b->nloops; j++)	/* the start failed: no loop ran */
 		timer_fini(&gs->loops[j].expiry);
 	for (i = 0; i < gs->nshards; i++)
 		shard_free(&gs->shards[i]);
 	free(gs->loops);
 	free(gs->shards);
-	mutex_fini(&gs->lock);
-	cond_fini(&gs->wake);
-	cond_fini(&gs->idle);
+	loader_fini(&gs->loader);
+	sync_calls_fini(&gs->writes);
 	free(gs);
 	b->groups = NULL;
 }

@@ -30,8 +30,10 @@
 
 #include "broker/broker_priv.h"
 #include "broker/group.h"
+#include "broker/loader.h"
 #include "broker/offsets.h"
 #include "broker/offsets_log.h"
+#include "broker/sync_calls.h"
 #include "kafka/errors.h"
 #include "kafka/messages.h"
 
@@ -71,8 +73,7 @@ struct shard {			/* owner: home's thread */
 	uint64_t		 live;		/* bytes of the last rewrite */
 	struct loop_task	 rewrite;
 	/* the loader's */
-	struct shard		*load_next;	/* its lock */
-	bool			 busy;		/* its lock; being loaded */
+	struct load		 load;
 	struct map		*loading;
 	struct loop_task	 loaded;
 	struct err		 load_err;
@@ -91,13 +92,8 @@ struct groups {
 	int32_t			 nshards;
 	struct groups_loop	*loops;
 	_Atomic int64_t		 count;		/* groups, of all loops */
-	struct thread		 loader;
-	struct mutex		 lock;
-	struct cond		 wake;
-	struct shard		*queue;		/* lock; to be loaded */
-	bool			 stopping;	/* lock */
-	size_t			 writes;	/* lock; that will call back */
-	struct cond		 idle;		/* there are none */
+	struct loader		 loader;
+	struct sync_calls	 writes;	/* that will call back */
 	atomic_bool		 closed;	/* nothing is loaded any more */
 };
 
@@ -173,25 +169,17 @@ void	 sync_answer(struct slot *, const struct group_action *);
 int	 shard_write(struct shard *, void (*fn)(void *, int16_t error),
 	    void *arg, struct err *);
 /* fn runs when everything appended so far is on the disk. */
-void	 shard_synced(struct shard *, void (*fn)(void *, int16_t error),
-	    void *arg);
-/* How many callbacks are still to come: stop waits for them. */
-void	 writes_add(struct groups *, int d);
+void	 shard_synced(struct shard *, sync_call_fn *fn, void *arg);
 /* The partition, created on first use; -1 with the reason. */
 int	 shard_log(struct shard *, struct err *);
 /* Rewrites what is live, soon, when the log has grown by much more. */
 void	 shard_consider_rewrite(struct shard *);
 /* Offsets and groups whose time is over. */
 void	 shard_expire(struct shard *, int64_t now_ms);
-/* The error a client gets for a failed append. */
-int16_t	 shard_error(const struct err *);
 
 /* --- loading, in groups_load.c --- */
 
-int	 loader_start(struct groups *, struct err *);
-void	 loader_stop(struct groups *);
-/* Asks for a shard to be loaded; first: before the others.  Once asked for,
- * asking again only moves it. */
-void	 loader_queue(struct shard *, bool first);
+/* Asks for a shard to be loaded; first: before the others. */
+void	 shard_load(struct shard *, bool first);
 
 #endif

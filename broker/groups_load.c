@@ -1,7 +1,6 @@
 /*
- * The loader: one thread that reads the partitions of __consumer_offsets after
- * the start, one by one, those that somebody waits for first.  It builds a map
- * of slots of its own and posts it to the shard's loop, which makes groups of
+ * Loading a partition of __consumer_offsets after the start, in the loader's
+ * thread: it builds a map of slots of its own and posts it to the shard's loop, which makes groups of
  * the stored records and lets the waiting requests go on.
  */
 #include "broker/groups.h"
@@ -100,9 +99,7 @@ on_loaded(struct loop_task *t)
 {
 	struct shard *s = container_of(t, struct shard, loaded);
 
-	mutex_lock(&s->groups->lock);
-	s->busy = false;
-	mutex_unlock(&s->groups->lock);
+	loader_done(&s->groups->loader, &s->load);
 	if (s->load_err.code != ERR_NONE) {
 		log_error("broker", "groups of %s-%d cannot be loaded, it is "
 		    "tried again when they are asked for: %s", TOPIC_OFFSETS,
@@ -118,8 +115,9 @@ on_loaded(struct loop_task *t)
 /* --- the thread --- */
 
 static void
-load(struct shard *s)
+load(struct load *job)
 {
+	struct shard *s = container_of(job, struct shard, load);
 	struct offsets_log_ops ops = { on_offset, on_group, s };
 	size_t it = 0;
 	void *slot;
@@ -136,69 +134,9 @@ load(struct shard *s)
 	loop_post(s->home->loop, &s->loaded);
 }
 
-static void
-loader_main(void *arg)
-{
-	struct groups *gs = arg;
-	struct shard *s;
-
-	mutex_lock(&gs->lock);
-	while (!gs->stopping) {
-		if ((s = gs->queue) == NULL) {
-			cond_wait(&gs->wake, &gs->lock);
-			continue;
-		}
-		gs->queue = s->load_next;
-		s->busy = true;
-		mutex_unlock(&gs->lock);
-		load(s);
-		mutex_lock(&gs->lock);
-	}
-	mutex_unlock(&gs->lock);
-}
-
-static void
-unlink_queued(struct groups *gs, struct shard *s)
-{
-	struct shard **pp;
-
-	for (pp = &gs->queue; *pp != NULL; pp = &(*pp)->load_next)
-		if (*pp == s) {
-			*pp = s->load_next;
-			return;
-		}
-}
-
 void
-loader_queue(struct shard *s, bool first)
+shard_load(struct shard *s, bool first)
 {
-	struct groups *gs = s->groups;
-	struct shard **pp = &gs->queue;
-
-	mutex_lock(&gs->lock);
-	unlink_queued(gs, s);
-	while (!first && *pp != NULL)
-		pp = &(*pp)->load_next;
-	if (!s->busy) {
-		s->load_next = *pp;
-		*pp = s;
-	}
-	mutex_unlock(&gs->lock);
-	cond_signal(&gs->wake);
-}
-
-int
-loader_start(struct groups *gs, struct err *e)
-{
-	return (thread_start(&gs->loader, "groups", loader_main, gs, e));
-}
-
-void
-loader_stop(struct groups *gs)
-{
-	mutex_lock(&gs->lock);
-	gs->stopping = true;
-	mutex_unlock(&gs->lock);
-	cond_broadcast(&gs->wake);
-	thread_join(&gs->loader);
+	s->load.fn = load;
+	loader_queue(&s->groups->loader, &s->load, first);
 }

@@ -25,13 +25,6 @@
 #define REWRITE_FACTOR	4
 #define REWRITE_BATCH	(256u << 10)
 
-int16_t
-shard_error(const struct err *e)
-{
-	return (e->code == ERR_TOO_LARGE ? KERR_UNKNOWN_SERVER_ERROR :
-	    KERR_COORDINATOR_NOT_AVAILABLE);
-}
-
 int
 shard_log(struct shard *s, struct err *e)
 {
@@ -56,73 +49,28 @@ shard_log(struct shard *s, struct err *e)
 	return (0);
 }
 
-void
-writes_add(struct groups *gs, int d)
+/* NULL for no fn. */
+static struct sync_call *
+call_new(struct shard *s, sync_call_fn *fn, void *arg)
 {
-	mutex_lock(&gs->lock);
-	gs->writes += (size_t)(ssize_t)d;
-	if (gs->writes == 0)
-		cond_signal(&gs->idle);
-	mutex_unlock(&gs->lock);
-}
-
-struct write {
-	struct sync_wait wait;
-	struct groups	*groups;
-	void		(*fn)(void *, int16_t);
-	void		*arg;
-};
-
-/* NULL is fine. */
-static void
-write_free(struct write *w)
-{
-	if (w == NULL)
-		return;
-	writes_add(w->groups, -1);
-	free(w);
-}
-
-static void
-write_done(struct completion *c, const struct err *err)
-{
-	struct sync_wait *sw = container_of(c, struct sync_wait, done);
-	struct write *w = container_of(sw, struct write, wait);
-
-	w->fn(w->arg, err == NULL ? KERR_NONE : shard_error(err));
-	write_free(w);
-}
-
-static struct write *
-write_new(struct shard *s, void (*fn)(void *, int16_t), void *arg)
-{
-	struct write *w;
-
-	if (fn == NULL)
-		return (NULL);
-	w = xcalloc(1, sizeof *w);
-	w->groups = s->groups;
-	w->fn = fn;
-	w->arg = arg;
-	writes_add(w->groups, 1);
-	sync_wait_init(&w->wait, s->home->loop, write_done);
-	return (w);
+	return (fn == NULL ? NULL :
+	    sync_call_new(&s->groups->writes, s->home->loop, fn, arg));
 }
 
 int
-shard_write(struct shard *s, void (*fn)(void *, int16_t), void *arg,
+shard_write(struct shard *s, sync_call_fn *fn, void *arg,
     struct err *e)
 {
-	struct write *w = write_new(s, fn, arg);
+	struct sync_call *c = call_new(s, fn, arg);
 	int rc = shard_log(s, e);
 
 	if (rc == -1)
 		records_drop(&s->records);
 	else
 		rc = records_append(&s->records, s->log,
-		    w == NULL ? NULL : &w->wait, e);
+		    sync_call_wait(c), e);
 	if (rc == -1) {
-		write_free(w);
+		sync_call_free(c);
 		return (-1);
 	}
 	s->logged += s->records.written;
@@ -131,12 +79,13 @@ shard_write(struct shard *s, void (*fn)(void *, int16_t), void *arg,
 }
 
 void
-shard_synced(struct shard *s, void (*fn)(void *, int16_t), void *arg)
+shard_synced(struct shard *s, sync_call_fn *fn, void *arg)
 {
 	if (s->log == NULL || !partition_is_open(s->log))
 		fn(arg, KERR_NONE);
 	else
-		partition_wait(s->log, &write_new(s, fn, arg)->wait);
+		partition_wait(s->log,
+		    sync_call_wait(call_new(s, fn, arg)));
 }
 
 /* --- rewriting --- */
@@ -196,7 +145,7 @@ rewrite_slot(struct shard *s, const struct slot *slot, struct records *rs,
 }
 
 static int
-rewrite_all(struct shard *s, struct write *w, struct err *e)
+rewrite_all(struct shard *s, struct sync_call *c, struct err *e)
 {
 	struct records rs = RECORDS_INIT;
 	size_t it = 0;
@@ -207,7 +156,7 @@ rewrite_all(struct shard *s, struct write *w, struct err *e)
 	while (rc == 0 && map_next(s->slots, &it, NULL, &slot))
 		rc = rewrite_slot(s, slot, &rs, e);
 	if (rc == 0)
-		rc = rewrite_flush(s, &rs, &w->wait, e);
+		rc = rewrite_flush(s, &rs, sync_call_wait(c), e);
 	records_fini(&rs);
 	return (rc);
 }
@@ -228,16 +177,16 @@ static void
 rewrite(struct shard *s)
 {
 	struct rewrite *rw = xcalloc(1, sizeof *rw);
-	struct write *w = write_new(s, rewrite_done, rw);
+	struct sync_call *c = call_new(s, rewrite_done, rw);
 	struct err err = ERR_INIT;
 
 	rw->shard = s;
 	if (rewrite_begin(s, &rw->base, &err) == -1 ||
-	    rewrite_all(s, w, &err) == -1) {
+	    rewrite_all(s, c, &err) == -1) {
 		log_warn("broker", "partition=%s-%d: cannot be rewritten, it "
 		    "goes on growing: %s", TOPIC_OFFSETS, (int)s->index,
 		    err.msg);
-		write_free(w);
+		sync_call_free(c);
 		free(rw);
 		/* Not again before the log has grown by as much. */
 		s->live = s->logged / REWRITE_FACTOR + REWRITE_FLOOR;

@@ -136,7 +136,7 @@ persist_failed(struct loop_task *t)
 	struct groups *gs = p->slot->shard->groups;
 
 	persist_done(p, p->error);
-	writes_add(gs, -1);
+	sync_calls_add(&gs->writes, -1);
 }
 
 static struct slice
@@ -168,9 +168,9 @@ slot_persist(struct slot *slot, uint64_t number)
 	log_error("broker", "group=%.*s: its state cannot be stored: %s",
 	    (int)slot->group->id.len, (const char *)slot->group->id.p,
 	    err.msg);
-	p->error = shard_error(&err);
+	p->error = coordinator_error(&err);
 	p->task.fn = persist_failed;
-	writes_add(s->groups, 1);
+	sync_calls_add(&s->groups->writes, 1);
 	loop_post(s->home->loop, &p->task);
 }
 

@@ -22,28 +22,9 @@
 #include <stdint.h>
 
 #include "broker/group.h"
+#include "broker/internal_log.h"
 #include "broker/offsets.h"
-#include "broker/partition.h"
 #include "kafka/internal.h"
-
-/* The largest batch: a group whose record is larger cannot be stored. */
-#define RECORDS_MAX	(64u << 20)
-
-struct records {
-	struct kwriter	 w;		/* keys and values back to back */
-	struct records_row {
-		size_t	 key, value, end;
-		bool	 gone;		/* tombstone: value null */
-	}		*v;
-	size_t		 n, cap;
-	uint64_t	 written;	/* bytes of the last append */
-};
-
-#define RECORDS_INIT	{ .w = { .limit = RECORDS_MAX } }
-void	 records_fini(struct records *);
-/* Forgets what was collected. */
-void	 records_drop(struct records *);
-size_t	 records_bytes(const struct records *);
 
 void	 records_offset(struct records *, struct slice group,
 	    struct slice topic, int32_t partition, const struct committed *);
@@ -52,20 +33,10 @@ void	 records_offset_gone(struct records *, struct slice group,
 /* The group as it is now; its members' metadata is that of the chosen
  * protocol. */
 void	 records_group(struct records *, const struct group *);
-/* The same from its encoded value; and the value of the last record. */
+/* The same from its encoded value. */
 void	 records_group_value(struct records *, struct slice group,
 	    struct slice value);
-struct slice records_last_value(const struct records *);
 void	 records_group_gone(struct records *, struct slice group);
-
-/*
- * Appends what was collected, as one batch stamped now (wall clock), and
- * forgets it, also on an error.  wait: as in partition_append.  ERR_TOO_LARGE:
- * more than RECORDS_MAX.  Without records nothing is written, and wait runs
- * when what was there is synced.
- */
-int	 records_append(struct records *, struct partition *,
-	    struct sync_wait *, struct err *);
 
 struct offsets_log_ops {
 	/* c NULL: a tombstone. Slices are valid during the call. */
