@@ -151,8 +151,8 @@ configure(rd_kafka_conf_t *rc, const struct client_flags *f,
 	rd_kafka_conf_set_error_cb(rc, errored);
 	rd_kafka_conf_set_log_cb(rc, logged);
 	rd_kafka_conf_set_opaque(rc, f->opaque);
-	if (f->reported != NULL)
-		rd_kafka_conf_set_dr_msg_cb(rc, f->reported);
+	if (f->prepare != NULL)
+		f->prepare(rc);
 	if (set(rc, "bootstrap.servers", servers, e) == -1 ||
 	    set(rc, "client.id", "leat", e) == -1 ||
 	    set(rc, "reconnect.backoff.ms", "50", e) == -1)

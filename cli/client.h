@@ -20,9 +20,8 @@ struct client_flags {
 	const char	*output;	/* -o json|text */
 	/* Set by the command, not by a flag: */
 	struct flag_list props;		/* key=value, the strongest */
-	void		(*reported)(rd_kafka_t *, const rd_kafka_message_t *,
-			    void *opaque);	/* delivery reports */
-	void		*opaque;
+	void		(*prepare)(rd_kafka_conf_t *);	/* its callbacks */
+	void		*opaque;		/* of those callbacks */
 };
 
 /* The rows of these flags, for the commands' tables. */

@@ -54,6 +54,12 @@ reported(rd_kafka_t *rk, const rd_kafka_message_t *m, void *ctx)
 		    rd_kafka_err2str(m->err));
 }
 
+static void
+prepare(rd_kafka_conf_t *rc)
+{
+	rd_kafka_conf_set_dr_msg_cb(rc, reported);
+}
+
 /* Cuts line at the separator: what stands before it, or a message. */
 static int
 cut(struct producer *p, struct slice *line, const char *separator,
@@ -222,7 +228,7 @@ run(struct producer *p)
 
 	snprintf(batch, sizeof batch, "%lld", (long long)p->batch);
 	p->client.props = p->props;
-	p->client.reported = reported;
+	p->client.prepare = prepare;
 	p->client.opaque = p;
 	p->rk = client_new(RD_KAFKA_PRODUCER, &p->client, extra, &e);
 	if (p->rk == NULL)

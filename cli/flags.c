@@ -26,7 +26,8 @@ print_help(const struct flag *f, const char *command, const char *summary)
 	for (; f->type != FLAG_END; f++) {
 		if (f->doc == NULL)	/* an older spelling */
 			continue;
-		snprintf(left, sizeof left, "--%s%s%s", f->name,
+		snprintf(left, sizeof left, f->type == FLAG_MAYBE ?
+		    "--%s%s[%s]" : "--%s%s%s", f->name,
 		    f->value == NULL ? "" : " ",
 		    f->value == NULL ? "" : f->value);
 		printf("  %-32s %s\n", left, f->doc);
@@ -96,6 +97,7 @@ store(const struct flag *f, const char *command, const char *value)
 		*(bool *)f->to = true;
 		return (0);
 	case FLAG_STR:
+	case FLAG_MAYBE:
 		*(const char **)f->to = value;
 		return (0);
 	case FLAG_WORD:
@@ -104,6 +106,7 @@ store(const struct flag *f, const char *command, const char *value)
 		*(const char **)f->to = value;
 		return (0);
 	case FLAG_LIST:
+	case FLAG_WORDS:
 		append(f->to, value);
 		return (0);
 	case FLAG_INT:
@@ -126,6 +129,19 @@ named_by(const struct flag *flags, const char *arg)
 	return (find(flags, arg + 2, strcspn(arg + 2, "=")));
 }
 
+/* The values behind the first one of a flag that takes several. */
+static int
+take_more(const struct flag *f, const char *command, int argc, char **argv,
+    int *i)
+{
+	int rc = 0;
+
+	while (rc == 0 && f->type == FLAG_WORDS && *i + 1 < argc &&
+	    argv[*i + 1][0] != '-')
+		rc = store(f, command, argv[++*i]);
+	return (rc);
+}
+
 /* One flag at argv[*i]; moves *i over its value. */
 static int
 take(const struct flag *flags, const char *command, int argc, char **argv,
@@ -133,6 +149,7 @@ take(const struct flag *flags, const char *command, int argc, char **argv,
 {
 	const char *arg = argv[*i], *eq = strchr(arg, '=');
 	const struct flag *f = named_by(flags, arg);
+	int rc;
 
 	if (f == NULL)
 		return (unknown(flags, command, arg));
@@ -144,8 +161,13 @@ take(const struct flag *flags, const char *command, int argc, char **argv,
 		return (store(f, command, NULL));
 	if (eq != NULL)
 		return (store(f, command, eq + 1));
-	if (*i + 1 < argc && named_by(flags, argv[*i + 1]) == NULL)
-		return (store(f, command, argv[++*i]));
+	if (f->type == FLAG_MAYBE && (*i + 1 == argc ||
+	    argv[*i + 1][0] == '-'))
+		return (store(f, command, ""));
+	if (*i + 1 < argc && named_by(flags, argv[*i + 1]) == NULL) {
+		rc = store(f, command, argv[++*i]);
+		return (rc != 0 ? rc : take_more(f, command, argc, argv, i));
+	}
 	fprintf(stderr, "%s: %s wants a value: %s\n", command, arg,
 	    f->value == NULL ? "VALUE" : f->value);
 	return (CLI_USAGE);

@@ -17,7 +17,8 @@
 #include <stdint.h>
 
 enum flag_type {
-	FLAG_END, FLAG_BOOL, FLAG_STR, FLAG_INT, FLAG_LIST, FLAG_WORD
+	FLAG_END, FLAG_BOOL, FLAG_STR, FLAG_INT, FLAG_LIST, FLAG_WORD,
+	FLAG_WORDS, FLAG_MAYBE
 };
 
 struct flag_list {
@@ -50,6 +51,14 @@ struct flag {
 #define FLAG_LIST_ROW(name, to, val, doc)				\
 	{ FLAG_LIST, (name), (to) + 0 * sizeof (char [_Generic((to),	\
 	  struct flag_list *: 1, default: -1)]), (val), (doc) }
+/* Several values behind it, up to the next flag; may be given several times. */
+#define FLAG_WORDS_ROW(name, to, val, doc)				\
+	{ FLAG_WORDS, (name), (to) + 0 * sizeof (char [_Generic((to),	\
+	  struct flag_list *: 1, default: -1)]), (val), (doc) }
+/* With a value or without, "" then. */
+#define FLAG_MAYBE_ROW(name, to, val, doc)				\
+	{ FLAG_MAYBE, (name), (to) + 0 * sizeof (char [_Generic((to),	\
+	  const char **: 1, default: -1)]), (val), (doc) }
 #define FLAG_LAST	{ FLAG_END, NULL, NULL, NULL, NULL }
 
 #define FLAGS_HELP	(-1)	/* help was printed */

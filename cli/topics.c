@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/partitions.h"
 
 struct topics {
 	struct client_flags	 client;
@@ -26,18 +27,6 @@ is_internal(const char *name)
 {
 	return (strcmp(name, "__consumer_offsets") == 0 ||
 	    strcmp(name, "__transaction_state") == 0);
-}
-
-static const struct rd_kafka_metadata_topic *
-topic_in(const struct rd_kafka_metadata *md, const char *name)
-{
-	int i;
-
-	for (i = 0; i < md->topic_cnt; i++)
-		if (strcmp(md->topics[i].topic, name) == 0 &&
-		    md->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
-			return (&md->topics[i]);
-	return (NULL);
 }
 
 /* --- admin requests on one topic --- */
@@ -143,21 +132,10 @@ static int
 must_exist(struct topics *t, const struct rd_kafka_metadata *md, bool *there,
     struct err *e)
 {
-	const char **names, *near;
-	int i;
-
 	*there = topic_in(md, t->topic) != NULL;
 	if (*there || t->if_exists)
 		return (0);
-	names = xcalloc((size_t)md->topic_cnt + 1, sizeof *names);
-	for (i = 0; i < md->topic_cnt; i++)
-		names[i] = md->topics[i].topic;
-	near = str_nearest(t->topic, names, (size_t)md->topic_cnt);
-	err_set(e, ERR_NOT_FOUND, "topic %s does not exist%s%s%s", t->topic,
-	    near != NULL ? "; did you mean " : "",
-	    near != NULL ? near : "", near != NULL ? "?" : "");
-	free(names);
-	return (-1);
+	return (no_topic(md, t->topic, e));
 }
 
 static int

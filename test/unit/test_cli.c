@@ -24,9 +24,9 @@ words(char *text, char **argv)
 
 struct given {
 	bool			 list, create;
-	const char		*topic, *output;
+	const char		*topic, *output, *state;
 	int64_t			 n;
-	struct flag_list	 configs, rest;
+	struct flag_list	 configs, props, rest;
 };
 
 static int
@@ -40,6 +40,8 @@ parse(struct given *g, char *line, bool operands)
 		FLAG_INT_ROW("partitions", &g->n, "N", "How many."),
 		FLAG_LIST_ROW("config", &g->configs, "KEY=VALUE", "One more."),
 		FLAG_WORD_ROW("output", &g->output, "json|text", "Form."),
+		FLAG_WORDS_ROW("props", &g->props, "KEY=VALUE ...", "Them."),
+		FLAG_MAYBE_ROW("state", &g->state, "STATE", "Its state."),
 		FLAG_LAST
 	};
 	char *argv[32];
@@ -54,21 +56,33 @@ static const struct {
 	const char	*line;
 	int		 rc;
 	const char	*said;
-	const char	*values;	/* list create topic n configs rest */
+	const char	*values;	/* list create topic n configs rest
+					 * props state */
 } lines[] = {
-	{ "x", 0, "", "0 0 - 7 [] []" },
-	{ "x --list", 0, "", "1 0 - 7 [] []" },
-	{ "x --topic t --list --create", 0, "", "1 1 t 7 [] []" },
-	{ "x --topic=t=u", 0, "", "0 0 t=u 7 [] []" },
-	{ "x --topic= --list", 0, "", "1 0  7 [] []" },
-	{ "x --topic \"\"", 0, "", "0 0  7 [] []" },
-	{ "x --topic a --topic b", 0, "", "0 0 b 7 [] []" },
-	{ "x --topic -", 0, "", "0 0 - 7 [] []" },
-	{ "x --old-topic t", 0, "", "0 0 t 7 [] []" },
-	{ "x --partitions -3", 0, "", "0 0 - -3 [] []" },
-	{ "x --config a=1 --config=b=2", 0, "", "0 0 - 7 [a=1 b=2] []" },
-	{ "x one --list two", 0, "", "1 0 - 7 [] [one two]" },
-	{ "x -o json", 0, "", "0 0 - 7 [] []" },
+	{ "x", 0, "", "0 0 - 7 [] [] [] -" },
+	{ "x --list", 0, "", "1 0 - 7 [] [] [] -" },
+	{ "x --topic t --list --create", 0, "", "1 1 t 7 [] [] [] -" },
+	{ "x --topic=t=u", 0, "", "0 0 t=u 7 [] [] [] -" },
+	{ "x --topic= --list", 0, "", "1 0  7 [] [] [] -" },
+	{ "x --topic \"\"", 0, "", "0 0  7 [] [] [] -" },
+	{ "x --topic a --topic b", 0, "", "0 0 b 7 [] [] [] -" },
+	{ "x --topic -", 0, "", "0 0 - 7 [] [] [] -" },
+	{ "x --old-topic t", 0, "", "0 0 t 7 [] [] [] -" },
+	{ "x --partitions -3", 0, "", "0 0 - -3 [] [] [] -" },
+	{ "x --config a=1 --config=b=2", 0, "", "0 0 - 7 [a=1 b=2] [] [] -" },
+	{ "x one --list two", 0, "", "1 0 - 7 [] [one two] [] -" },
+	{ "x -o json", 0, "", "0 0 - 7 [] [] [] -" },
+	{ "x --props a=1 b=2 --list --props=c=3 --props d=4", 0, "",
+	    "1 0 - 7 [] [] [a=1 b=2 c=3 d=4] -" },
+	{ "x --props a=1 -l", 64, "leat x: -l: flags begin with --", NULL },
+	{ "x --props --list", 64, "--props wants a value", NULL },
+	{ "x --props", 64, "leat x: --props wants a value: KEY=VALUE ...\n",
+	    NULL },
+	{ "x --state", 0, "", "0 0 - 7 [] [] [] " },
+	{ "x --state --list", 0, "", "1 0 - 7 [] [] [] " },
+	{ "x --state -o json", 0, "", "0 0 - 7 [] [] [] " },
+	{ "x --state a,b --list", 0, "", "1 0 - 7 [] [] [] a,b" },
+	{ "x --state=a", 0, "", "0 0 - 7 [] [] [] a" },
 	{ "x --partitions many", 64, "leat x: --partitions many: give a whole "
 	    "number\n", NULL },
 	{ "x --partitions 3x", 64, "leat x: --partitions 3x: give a whole "
@@ -124,11 +138,14 @@ START_TEST(test_flags)
 		    g.topic == NULL ? "-" : g.topic, (long long)g.n);
 		add_list(&out, &g.configs);
 		add_list(&out, &g.rest);
+		add_list(&out, &g.props);
+		sb_printf(&out, " %s", g.state == NULL ? "-" : g.state);
 		ck_assert_str_eq(out.ptr, lines[_i].values);
 		sb_fini(&out);
 	}
 	capture_fini(&c);
 	flag_list_fini(&g.configs);
+	flag_list_fini(&g.props);
 	flag_list_fini(&g.rest);
 	free(line);
 }
@@ -168,7 +185,9 @@ START_TEST(test_help)
 	    "\n  --topic NAME                     The topic."
 	    "\n  --partitions N                   How many."
 	    "\n  --config KEY=VALUE               One more."
-	    "\n  --output json|text               Form.\n");
+	    "\n  --output json|text               Form."
+	    "\n  --props KEY=VALUE ...            Them."
+	    "\n  --state [STATE]                  Its state.\n");
 	capture_fini(&c);
 }
 END_TEST
@@ -393,7 +412,36 @@ static const struct {
 	    "give earliest, latest or a number" },
 	{ "consumer-groups", CLI_USAGE, "give one of" },
 	{ "consumer-groups --describe", CLI_USAGE, "which group" },
-	{ "consumer-groups --delete --all-groups", CLI_USAGE, "which group" },
+	{ "consumer-groups --delete", CLI_USAGE, "which group" },
+	{ "consumer-groups --describe --group g --all-groups", CLI_USAGE,
+	    "--group and --all-groups exclude each other" },
+	{ "consumer-groups --describe --group g --members --state", CLI_USAGE,
+	    "exclude each other" },
+	{ "consumer-groups --reset-offsets", CLI_USAGE, "which group" },
+	{ "consumer-groups --reset-offsets --group g", CLI_USAGE, "where to? "
+	    "Give one of --to-earliest" },
+	{ "consumer-groups --reset-offsets --group g --to-latest --shift-by "
+	    "-1 --topic t", CLI_USAGE, "where to? Give one of" },
+	{ "consumer-groups --reset-offsets --group g --to-latest", CLI_USAGE,
+	    "which topics? Give --all-topics or" },
+	{ "consumer-groups --reset-offsets --group g --to-latest --topic t "
+	    "--all-topics", CLI_USAGE, "which topics" },
+	{ "consumer-groups --reset-offsets --group g --to-latest --topic t:x",
+	    CLI_USAGE, "--topic t:x: give NAME or NAME:PARTITION,..." },
+	{ "consumer-groups --reset-offsets --group g --topic t --to-offset -1",
+	    CLI_USAGE, "an offset is not below 0" },
+	{ "consumer-groups --reset-offsets --group g --topic t --to-datetime "
+	    "2026-11-21", CLI_USAGE, "give YYYY-MM-DDTHH:MM:SS.mmm" },
+	{ "consumer-groups --reset-offsets --group g --topic t --by-duration "
+	    "1h", CLI_USAGE, "give PnDTnHnMnS" },
+	{ "consumer-groups --reset-offsets --group g --topic t --to-latest "
+	    "--dry-run --execute", CLI_USAGE, "--dry-run and --execute" },
+	{ "consumer-groups --delete-offsets --group g", CLI_USAGE, "of which "
+	    "topics" },
+	{ "consumer-groups --delete-offsets --all-groups --topic t",
+	    CLI_USAGE, "which group? Give --group NAME" },
+	{ "consumer-groups --delete-offsets --group g --group h --topic t",
+	    CLI_USAGE, "of one --group" },
 };
 
 START_TEST(test_status)
