@@ -5,6 +5,8 @@
  * A fetch that does not find min_bytes waits on all its partitions: each has
  * it in its list of watchers, and the flusher posts its task when a synced end
  * has moved.  Watching comes before the last look, so no movement is missed.
+ * With read_committed the end is the last stable offset, which moves together
+ * with the synced end, as it waits for synced markers.
  * Fetch sessions (KIP-227) are declined by session id 0.
  */
 #include "broker/fetch.h"
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "broker/partition.h"
 #include "broker/server.h"
@@ -24,6 +27,7 @@
 #define COPY_BELOW	(16u << 10)	/* sendfile is not worth its call */
 /* A partition that is asked for costs memory for the answer as well. */
 #define PARTS_MAX	100000
+#define READ_COMMITTED	1		/* isolation_level */
 
 struct fetch_part {
 	struct watcher		 watcher;
@@ -33,7 +37,7 @@ struct fetch_part {
 	int64_t			 offset;
 	int32_t			 max;
 	int16_t			 error;
-	int64_t			 high, start;
+	int64_t			 high, stable, start;
 	struct seglog_range	 range;		/* held while len > 0 */
 };
 
@@ -73,10 +77,12 @@ error_of(const struct err *err, int version)
 
 /* Reads one partition: its ends, and a range of at most max bytes. */
 static void
-look_at(struct fetch_part *fp, size_t max, bool one, int version)
+look_at(struct fetch_part *fp, size_t max, bool one, const struct request *r)
 {
+	const struct km_fetch_request *in = r->in;
 	struct err err = ERR_INIT;
 	struct seglog *log;
+	int64_t limit;
 
 	fp->range.len = 0;
 	if (atomic_load(&fp->p->state) == PARTITION_GONE) {
@@ -84,19 +90,21 @@ look_at(struct fetch_part *fp, size_t max, bool one, int version)
 		return;
 	}
 	log = fp->p->log;
+	fp->stable = partition_stable(fp->p);
 	fp->high = seglog_synced(log);
 	fp->start = seglog_start(log);
 	if (fp->offset < fp->start || fp->offset > seglog_end(log)) {
 		fp->error = KERR_OFFSET_OUT_OF_RANGE;
 		return;
 	}
-	if (max == 0 || fp->offset >= fp->high)
+	limit = in->isolation_level == READ_COMMITTED ? fp->stable : fp->high;
+	if (max == 0 || fp->offset >= limit)
 		return;
-	if (seglog_read(log, fp->offset, fp->high, max, one, &fp->range,
+	if (seglog_read(log, fp->offset, limit, max, one, &fp->range,
 	    &err) == -1) {
 		fp->range.len = 0;
 		fp->error = err.code == ERR_NOT_FOUND ?
-		    KERR_OFFSET_OUT_OF_RANGE : error_of(&err, version);
+		    KERR_OFFSET_OUT_OF_RANGE : error_of(&err, r->version);
 	}
 }
 
@@ -140,7 +148,7 @@ collect(struct fetch *f)
 		fp = &f->v[i];
 		if (fp->error == KERR_NONE) {
 			look_at(fp, share_of(f, fp, total), total == 0,
-			    f->r->version);
+			    f->r);
 			total += fp->range.len;
 		}
 		if (fp->error != KERR_NONE)
@@ -208,6 +216,37 @@ put_records(struct fetch_part *fp, struct kwriter *w, size_t at,
 	return (0);
 }
 
+/* Which of the records were aborted (free the array); when that cannot be
+ * read, they are not given away. */
+static void
+set_aborted(struct fetch *f, struct fetch_part *fp,
+    struct km_fetch_response_partition *out)
+{
+	struct aborted_txn *v = NULL;
+	struct err err = ERR_INIT;
+	size_t i, n = 0;
+
+	out->aborted_transactions.n = 0;
+	if (fp->range.len == 0)
+		return;
+	if (partition_aborted(fp->p, fp->offset, fp->range.next, &v, &n,
+	    &err) == -1) {
+		log_error("broker", "topic=%s: %s", fp->topic->name, err.msg);
+		seglog_release(&fp->range);
+		fp->error = error_of(&err, f->r->version);
+		return;
+	}
+	out->aborted_transactions.v = xcalloc(n + 1,
+	    sizeof *out->aborted_transactions.v);
+	out->aborted_transactions.n = (int32_t)n;
+	for (i = 0; i < n; i++) {
+		out->aborted_transactions.v[i].producer_id = v[i].producer_id;
+		out->aborted_transactions.v[i].first_offset =
+		    v[i].first_offset;
+	}
+	free(v);
+}
+
 static int
 put_partition(struct fetch *f, struct kfetch *k, struct fetch_part *fp,
     int32_t index, struct answer *a, size_t *cap)
@@ -216,14 +255,17 @@ put_partition(struct fetch *f, struct kfetch *k, struct fetch_part *fp,
 	size_t at;
 
 	kw_defaults(&kd_fetch_response_partition, &part);
+	part.aborted_transactions.n = -1;
+	if (f->in->isolation_level == READ_COMMITTED)
+		set_aborted(f, fp, &part);
 	part.partition_index = index;
 	part.error_code = fp->error;
 	part.high_watermark = fp->error == KERR_NONE ? fp->high : -1;
-	part.last_stable_offset = part.high_watermark;
+	part.last_stable_offset = fp->error == KERR_NONE ? fp->stable : -1;
 	part.log_start_offset = fp->error == KERR_NONE ? fp->start : -1;
-	part.aborted_transactions.n = f->in->isolation_level == 0 ? -1 : 0;
 	metric_add_shared(&f->r->broker->m.bytes_out, (int64_t)fp->range.len);
 	at = kfetch_partition(k, &part, fp->range.len);
+	free(part.aborted_transactions.v);
 	if (put_records(fp, k->w, at, a, cap) == -1)
 		return (-1);
 	kfetch_partition_end(k, &part);

@@ -2,7 +2,7 @@
  * ListOffsets, OffsetForLeaderEpoch and DeleteRecords: where a partition
  * begins, ends, and what is at a time.
  *
- * The end is the synced one, as for fetches.  A time is looked up in the
+ * The end is the synced one, or the last stable offset, as for fetches.  A time is looked up in the
  * index to a batch, and in the batch to a record, which unfolds a compressed
  * one.
  */
@@ -23,6 +23,7 @@
 #define EARLIEST_LOCAL	(-4)
 #define LATEST_TIERED	(-5)
 #define INFLATED_MAX	(256u << 20)
+#define READ_COMMITTED	1		/* isolation_level */
 
 /* Opens topic/index; the error to answer.  *t gets a reference. */
 static int16_t
@@ -81,10 +82,10 @@ find_in(const struct seglog_range *range, int64_t from, int64_t ts,
 }
 
 static int16_t
-find_time(struct seglog *log, int64_t ts, int64_t *offset, int64_t *timestamp)
+find_time(struct seglog *log, int64_t ts, int64_t end, int64_t *offset,
+    int64_t *timestamp)
 {
 	struct seglog_range range = { .fd = -1 };
-	int64_t end = seglog_synced(log);
 	int rc;
 
 	*offset = *timestamp = -1;
@@ -104,12 +105,16 @@ find_time(struct seglog *log, int64_t ts, int64_t *offset, int64_t *timestamp)
 }
 
 static int16_t
-look_up(struct partition *p, int64_t ts, int64_t *offset, int64_t *timestamp)
+look_up(struct partition *p, int8_t isolation, int64_t ts, int64_t *offset,
+    int64_t *timestamp)
 {
+	int64_t end = isolation == READ_COMMITTED ? partition_stable(p) :
+	    seglog_synced(p->log);
+
 	*timestamp = -1;
 	switch (ts) {
 	case LATEST:
-		*offset = seglog_synced(p->log);
+		*offset = end;
 		return (KERR_NONE);
 	case EARLIEST:
 	case EARLIEST_LOCAL:
@@ -121,7 +126,7 @@ look_up(struct partition *p, int64_t ts, int64_t *offset, int64_t *timestamp)
 	default:
 		if (ts < MAX_TIMESTAMP)
 			return (KERR_INVALID_REQUEST);
-		return (find_time(p->log, ts, offset, timestamp));
+		return (find_time(p->log, ts, end, offset, timestamp));
 	}
 }
 
@@ -148,6 +153,8 @@ list_one(struct request *r, struct slice name,
     const struct km_list_offsets_request_partition *in,
     struct km_list_offsets_response_partition *out)
 {
+	int8_t isolation = ((const struct km_list_offsets_request *)
+	    r->in)->isolation_level;
 	struct partition *p = NULL;
 	struct topic *t;
 
@@ -155,8 +162,8 @@ list_one(struct request *r, struct slice name,
 	out->error_code = find_partition(r, name, in->partition_index,
 	    in->current_leader_epoch, &t, &p);
 	if (out->error_code == KERR_NONE)
-		out->error_code = look_up(p, in->timestamp, &out->offset,
-		    &out->timestamp);
+		out->error_code = look_up(p, isolation, in->timestamp,
+		    &out->offset, &out->timestamp);
 	if (out->error_code == KERR_NONE) {
 		out->leader_epoch = out->offset >= 0 ?
 		    r->broker->leader_epoch : -1;

@@ -25,6 +25,7 @@
 #include "broker/checkpoint.h"
 #include "broker/epochs.h"
 #include "broker/flusher.h"
+#include "broker/partition_txn.h"
 #include "broker/producers.h"
 #include "broker/snapshot.h"
 #include "broker/space.h"
@@ -167,6 +168,7 @@ ours(const char *name)
 	return (strcmp(name, METADATA) == 0 ||
 	    strncmp(name, "leader-epoch-checkpoint", 23) == 0 ||
 	    (n > 9 && strcmp(name + n - 9, ".snapshot") == 0) ||
+	    (n > 9 && strcmp(name + n - 9, ".txnindex") == 0) ||
 	    (n > 4 && strcmp(name + n - 4, ".tmp") == 0));
 }
 
@@ -197,10 +199,13 @@ partition_clear(struct broker *b, int dirfd, struct err *e)
 static int
 on_scan(void *ctx, const uint8_t *header, int64_t base, struct err *e)
 {
-	struct partition *p = ctx;
+	return (partition_txn_scan(ctx, header, base, e));
+}
 
-	return (producers_scan(p->producers, header, base, clock_wall_ms(),
-	    e));
+static int
+on_scan_control(void *ctx, struct slice batch, struct err *e)
+{
+	return (partition_txn_scan_control(ctx, batch, e));
 }
 
 uint64_t
@@ -245,7 +250,9 @@ open_log(struct partition *p, const char *name, struct err *e)
 		.index_interval = (uint32_t)c->num[TOPIC_INDEX_INTERVAL],
 		.leader_epoch = b->leader_epoch,
 		.recovery_offset = p->recovery_offset,
-		.scan = on_scan, .ctx = p, .scan_from = p->snapshot
+		.scan = on_scan, .scan_batch = on_scan_control,
+		.scan_attributes = KATTR_CONTROL, .ctx = p,
+		.scan_from = partition_txn_load(p, name)
 	};
 
 	if ((o.dirfd = open_dir(b, name, e)) == -1)
@@ -256,7 +263,8 @@ open_log(struct partition *p, const char *name, struct err *e)
 	epochs_cut(p->epochs, rec.end);
 	if (snapshot_cut(b->fs, p->dirfd, rec.end, e) == 0 &&
 	    (p->start <= seglog_start(p->log) || p->start > rec.end ||
-	    seglog_trim(p->log, p->start, NULL, e) == 0))
+	    seglog_trim(p->log, p->start, NULL, e) == 0) &&
+	    partition_txn_settle(p, e) == 0)
 		return (0);
 	seglog_close(p->log, NULL);
 	p->log = NULL;
@@ -279,6 +287,7 @@ open_locked(struct partition *p, const char *name, struct err *e)
 		    memory_order_release);
 		return (0);
 	}
+	partition_txn_free(p);
 	producers_free(p->producers);
 	epochs_free(p->epochs);
 	b->fs->close(b->fs, p->dirfd);
@@ -319,7 +328,8 @@ save_snapshot(struct partition *p, int64_t offset, uint8_t *bytes, size_t len)
 	struct err err = ERR_INIT;
 	char name[272];
 
-	if (snapshot_save(p->topic->broker->fs, p->dirfd, offset, bytes, len,
+	if (partition_txn_save(p, &err) == -1 ||
+	    snapshot_save(p->topic->broker->fs, p->dirfd, offset, bytes, len,
 	    &err) == -1)
 		log_warn("broker", "partition=%s: snapshot of producers: %s",
 		    partition_name(p, name), err.msg);
@@ -375,6 +385,7 @@ partition_free(struct partition *p)
 	CHECK(p->waits == NULL && p->watchers == NULL && !p->dirty);
 	if (p->log != NULL)
 		close_log(p);
+	partition_txn_free(p);
 	producers_free(p->producers);
 	epochs_free(p->epochs);
 	if (p->dirfd != -1)
@@ -424,14 +435,17 @@ partition_append_locked(struct partition *p, struct seglog_batch *v, size_t n,
 		bytes += SEGLOG_HEADER + v[i].body.len;
 	if ((flags & APPEND_RESERVE) == 0 && space_check(b, bytes, e) == -1)
 		return (-1);
+	partition_txn_appending(p, v, n);
 	if (stamp_epoch(p, &err) == -1 ||
 	    seglog_append(p->log, v, n, &err) == -1) {
+		partition_txn_appended(p, v, 0);
 		if (err.code == ERR_FULL)
 			space_none(b);
 		if (e != NULL)
 			*e = err;
 		return (-1);
 	}
+	partition_txn_appended(p, v, n);
 	space_used(b, bytes);
 	p->unsynced += (int64_t)bytes;
 	p->snapshot_bytes += (int64_t)bytes;
@@ -446,21 +460,12 @@ int
 partition_append(struct partition *p, struct seglog_batch *v, size_t n,
     unsigned flags, struct sync_wait *wait, struct err *e)
 {
-	struct kbatch batch;
-	size_t i;
 	int rc;
 
 	if (partition_open(p, e) == -1)
 		return (-1);
 	mutex_lock(&p->lock);
 	rc = partition_append_locked(p, v, n, flags, wait, e);
-	for (i = 0; rc == 0 && i < n; i++)
-		if (kbatch_parse(slice_of(v[i].header, SEGLOG_HEADER), &batch,
-		    NULL) == 0 && batch.producer_id >= 0) {
-			batch.base_offset = v[i].base_offset;
-			producers_update(p->producers, &batch,
-			    clock_wall_ms());
-		}
 	mutex_unlock(&p->lock);
 	return (rc);
 }
@@ -607,6 +612,7 @@ partition_flush(struct partition *p)
 	metric_add_shared(&b->m.unsynced_bytes, -bytes);
 
 	mutex_lock(&p->lock);
+	partition_txn_synced(p, synced);
 	v = take_waits(p, synced);
 	wake_watchers(p);
 	mutex_unlock(&p->lock);
@@ -633,7 +639,10 @@ partition_trim_locked(struct partition *p, int64_t start, uint64_t *freed,
     struct err *e)
 {
 	mutex_assert_held(&p->lock);
-	return (seglog_trim(p->log, start, freed, e));
+	if (seglog_trim(p->log, start, freed, e) == -1)
+		return (-1);
+	partition_txn_trimmed(p);
+	return (0);
 }
 
 int
@@ -642,6 +651,7 @@ partition_roll_locked(struct partition *p, struct err *e)
 	mutex_assert_held(&p->lock);
 	if (seglog_roll(p->log, e) == -1)
 		return (-1);
+	partition_txn_rolled(p);
 	mark_dirty(p);			/* the new file's name */
 	return (0);
 }

@@ -32,6 +32,7 @@
 #include "seglog/seglog.h"
 
 struct epochs;
+struct partition_txns;
 struct producers;
 
 /* Who waits until the synced end reaches offset. */
@@ -70,6 +71,7 @@ struct partition {		/* owner: its mutex, but the atomics */
 	int			 dirfd;		/* the folder; the log's own is
 						   another */
 	struct producers	*producers;
+	struct partition_txns	*txns;		/* fixed once open */
 	struct epochs		*epochs;
 	bool			 stamped;	/* has this start's epoch */
 	struct sync_wait	*waits, **waits_tail;	/* by offset */
@@ -107,7 +109,7 @@ const char *partition_name(const struct partition *, char buf[272]);
 int	partition_append(struct partition *, struct seglog_batch *, size_t n,
 	    unsigned flags, struct sync_wait *, struct err *);
 /* The same with the lock held and the log open, for who must look at the
- * producers in one go with the append. */
+ * producers in one go with the append.  Both bring the producers up to date. */
 int	partition_append_locked(struct partition *, struct seglog_batch *,
 	    size_t n, unsigned flags, struct sync_wait *, struct err *);
 /* wait runs when everything appended before the call is synced; at once, in

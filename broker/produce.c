@@ -85,18 +85,38 @@ check_batch(const struct topic_config *c, struct slice records, int version,
 		    "is one copy", (long long)c->num[TOPIC_MIN_ISR]);
 		return (KERR_NOT_ENOUGH_REPLICAS);
 	}
-	if ((batch->attributes & KATTR_TRANSACTIONAL) != 0) {
-		err_set(e, ERR_REFUSED, "transactions are not part of this "
-		    "version");
-		return (KERR_INVALID_TXN_STATE);
-	}
 	return (KERR_NONE);
+}
+
+/*
+ * With the lock held: may this producer write this batch here now?  What it
+ * wrote before is recognised also when its transaction has ended meanwhile.
+ */
+static int16_t
+check_producer(struct partition *p, const struct kbatch *batch, int version,
+    struct producers_seen *seen)
+{
+	int16_t error = producers_check(p->producers, batch, seen), txn;
+	int16_t epoch;
+
+	if (batch->producer_id < 0 || error == KERR_INVALID_PRODUCER_EPOCH ||
+	    error == KERR_DUPLICATE_SEQUENCE_NUMBER)
+		return (error);
+	if ((batch->attributes & KATTR_TRANSACTIONAL) == 0)
+		return (producers_open(p->producers, batch->producer_id,
+		    &epoch) != -1 ? KERR_INVALID_TXN_STATE : error);
+	txn = partition_txn_check_locked(p, batch->producer_id,
+	    batch->producer_epoch);
+	/* KIP-890: a client of version 11 can abort and go on. */
+	if (txn == KERR_INVALID_TXN_STATE && version >= 11)
+		return (KERR_TRANSACTION_ABORTABLE);
+	return (txn != KERR_NONE ? txn : error);
 }
 
 /* With the lock held: the producer's sequence, the append, its memory. */
 static int16_t
 append_locked(struct partition *p, struct kbatch *batch, struct slice records,
-    struct sync_wait *wait, int64_t now, struct produced *out, struct err *e)
+    int version, struct sync_wait *wait, struct produced *out, struct err *e)
 {
 	struct broker *b = p->topic->broker;
 	struct producers_seen seen;
@@ -104,10 +124,12 @@ append_locked(struct partition *p, struct kbatch *batch, struct slice records,
 	struct err err = ERR_INIT;
 	int16_t error;
 
-	error = producers_check(p->producers, batch, &seen);
+	error = check_producer(p, batch, version, &seen);
 	if (error == KERR_DUPLICATE_SEQUENCE_NUMBER) {
 		metric_add_shared(&b->m.duplicates, 1);
 		out->base_offset = seen.base_offset;
+		if (out->append_time != -1)
+			out->append_time = seen.timestamp;
 		out->start = seglog_start(p->log);
 		out->synced = seglog_synced(p->log) >= seglog_end(p->log);
 		if (wait != NULL && !out->synced)
@@ -127,9 +149,8 @@ append_locked(struct partition *p, struct kbatch *batch, struct slice records,
 			*e = err;
 		return (error);
 	}
-	batch->base_offset = out->base_offset = sb.base_offset;
+	out->base_offset = sb.base_offset;
 	out->start = seglog_start(p->log);
-	producers_update(p->producers, batch, now);
 	metric_add_shared(&b->m.batches_in, 1);
 	metric_add_shared(&b->m.records_in, batch->count);
 	metric_add_shared(&b->m.bytes_in, (int64_t)records.len);
@@ -163,7 +184,7 @@ produce_batch(struct topic *t, struct partition *p, struct slice records,
 		batch.max_timestamp = out->append_time = now;
 	}
 	mutex_lock(&p->lock);
-	error = append_locked(p, &batch, records, wait, now, out, e);
+	error = append_locked(p, &batch, records, version, wait, out, e);
 	mutex_unlock(&p->lock);
 	if (error == KERR_NONE && wait != NULL && out->synced)
 		completion_done(&wait->done, NULL);

@@ -1,11 +1,14 @@
 /*
- * A map from producer id to its state, and a list of the states by the time of
- * the last write, so that expiry and the limit look only at its head.
+ * A map from producer id to its state, and two lists: of those with an open
+ * transaction, by its first offset, and of the others by the time of the last
+ * write.  Expiry and the limit look only at the head of the second; what the
+ * first can grow to is bounded by the open transactions of the coordinator.
  *
  * Sequence numbers count records, 31 bits, and go on with 0 behind INT32_MAX.
  * A batch's first and last number together identify it.  A producer without
  * state (expired, or from before a deleted log) may begin at any number
- * (KIP-360); with a new epoch it must begin at 0.
+ * (KIP-360); with a new epoch, from a batch or a marker, it must begin at 0.
+ * The broker's own batches (staged offsets) have no number.
  */
 #include "broker/producers.h"
 
@@ -42,9 +45,12 @@ struct producer {
 	struct written	 batches[PRODUCERS_BATCHES]; /* oldest first */
 };
 
+TAILQ_HEAD(producer_list, producer);
+
 struct producers {
 	struct map		*by_id;
-	TAILQ_HEAD(, producer)	 list;		/* oldest write first */
+	struct producer_list	 open;		/* by txn_first_offset */
+	struct producer_list	 idle;		/* oldest write first */
 	size_t			 max;
 };
 
@@ -55,7 +61,8 @@ producers_new(size_t max)
 
 	p->by_id = map_new();
 	p->max = max;
-	TAILQ_INIT(&p->list);
+	TAILQ_INIT(&p->open);
+	TAILQ_INIT(&p->idle);
 	return (p);
 }
 
@@ -65,10 +72,16 @@ id_key(const int64_t *id)
 	return (slice_of(id, sizeof *id));
 }
 
+static struct producer_list *
+list_of(struct producers *p, const struct producer *x)
+{
+	return (x->txn_first_offset == -1 ? &p->idle : &p->open);
+}
+
 static void
 forget(struct producers *p, struct producer *x)
 {
-	TAILQ_REMOVE(&p->list, x, link);
+	TAILQ_REMOVE(list_of(p, x), x, link);
 	(void)map_remove(p->by_id, id_key(&x->id));
 	free(x);
 }
@@ -76,8 +89,31 @@ forget(struct producers *p, struct producer *x)
 static void
 clear(struct producers *p)
 {
-	while (!TAILQ_EMPTY(&p->list))
-		forget(p, TAILQ_FIRST(&p->list));
+	while (!TAILQ_EMPTY(&p->open))
+		forget(p, TAILQ_FIRST(&p->open));
+	while (!TAILQ_EMPTY(&p->idle))
+		forget(p, TAILQ_FIRST(&p->idle));
+}
+
+/* Opens a transaction at first, or ends it (-1), and puts x into its list.
+ * They open in the order of their offsets, so the walk is short. */
+static void
+set_first(struct producers *p, struct producer *x, int64_t first)
+{
+	struct producer *y;
+
+	TAILQ_REMOVE(list_of(p, x), x, link);
+	x->txn_first_offset = first;
+	if (first == -1) {
+		TAILQ_INSERT_TAIL(&p->idle, x, link);
+		return;
+	}
+	TAILQ_FOREACH_REVERSE(y, &p->open, producer_list, link)
+		if (y->txn_first_offset <= first) {
+			TAILQ_INSERT_AFTER(&p->open, y, x, link);
+			return;
+		}
+	TAILQ_INSERT_HEAD(&p->open, x, link);
 }
 
 void
@@ -102,25 +138,35 @@ find(const struct producers *p, int64_t id)
 	return (map_get(p->by_id, id_key(&id)));
 }
 
+static struct producer *
+add(struct producers *p, int64_t id, int16_t epoch)
+{
+	struct producer *x;
+
+	if (producers_count(p) >= p->max && !TAILQ_EMPTY(&p->idle))
+		forget(p, TAILQ_FIRST(&p->idle));
+	x = xcalloc(1, sizeof *x);
+	x->id = id;
+	x->epoch = epoch;
+	x->coordinator_epoch = -1;
+	x->txn_first_offset = -1;
+	(void)map_put(p->by_id, id_key(&x->id), x);
+	TAILQ_INSERT_TAIL(&p->idle, x, link);
+	return (x);
+}
+
 /* The state of this id, made when it is new; now the youngest. */
 static struct producer *
 touch(struct producers *p, int64_t id, int16_t epoch, int64_t now)
 {
 	struct producer *x = find(p, id);
 
-	if (x != NULL)
-		TAILQ_REMOVE(&p->list, x, link);
-	else {
-		if (producers_count(p) >= p->max && !TAILQ_EMPTY(&p->list))
-			forget(p, TAILQ_FIRST(&p->list));
-		x = xcalloc(1, sizeof *x);
-		x->id = id;
-		x->epoch = epoch;
-		x->coordinator_epoch = -1;
-		x->txn_first_offset = -1;
-		(void)map_put(p->by_id, id_key(&x->id), x);
+	if (x == NULL)
+		x = add(p, id, epoch);
+	else if (x->txn_first_offset == -1) {
+		TAILQ_REMOVE(&p->idle, x, link);
+		TAILQ_INSERT_TAIL(&p->idle, x, link);
 	}
-	TAILQ_INSERT_TAIL(&p->list, x, link);
 	if (x->epoch != epoch) {
 		x->epoch = epoch;
 		x->n = 0;
@@ -170,7 +216,8 @@ producers_check(const struct producers *p, const struct kbatch *b,
 		return (b->base_sequence == 0 ? KERR_NONE :
 		    KERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
 	if (x->n == 0)			/* only markers were seen */
-		return (KERR_NONE);
+		return (b->base_sequence == 0 ? KERR_NONE :
+		    KERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
 	w = find_written(x, b->base_sequence, last_sequence(b));
 	if (w != NULL) {
 		seen->base_offset = w->last_offset - w->delta;
@@ -202,13 +249,11 @@ producers_update(struct producers *p, const struct kbatch *b, int64_t now)
 		return;
 	x = touch(p, b->producer_id, b->producer_epoch, now);
 	x->timestamp = b->max_timestamp;
-	if ((b->attributes & KATTR_CONTROL) != 0) {
-		x->txn_first_offset = -1;
-		return;
-	}
 	if ((b->attributes & KATTR_TRANSACTIONAL) != 0 &&
 	    x->txn_first_offset == -1)
-		x->txn_first_offset = b->base_offset;
+		set_first(p, x, b->base_offset);
+	if (b->base_sequence < 0)
+		return;
 	remember(x, &(struct written){
 	    .first = b->base_sequence,
 	    .last = last_sequence(b),
@@ -216,6 +261,41 @@ producers_update(struct producers *p, const struct kbatch *b, int64_t now)
 	    .delta = b->last_offset_delta,
 	    .timestamp = b->max_timestamp,
 	});
+}
+
+int64_t
+producers_end(struct producers *p, const struct kbatch *b,
+    int32_t coordinator_epoch, int64_t now)
+{
+	struct producer *x = find(p, b->producer_id);
+	int64_t first;
+
+	if (b->producer_id < 0 || (x != NULL && b->producer_epoch < x->epoch))
+		return (-1);
+	x = touch(p, b->producer_id, b->producer_epoch, now);
+	x->timestamp = b->max_timestamp;
+	x->coordinator_epoch = coordinator_epoch;
+	first = x->txn_first_offset;
+	if (first != -1)
+		set_first(p, x, -1);
+	return (first);
+}
+
+int64_t
+producers_open(const struct producers *p, int64_t id, int16_t *epoch)
+{
+	const struct producer *x = find(p, id);
+
+	*epoch = x == NULL ? -1 : x->epoch;
+	return (x == NULL ? -1 : x->txn_first_offset);
+}
+
+int64_t
+producers_first_open(const struct producers *p)
+{
+	const struct producer *x = TAILQ_FIRST(&p->open);
+
+	return (x == NULL ? INT64_MAX : x->txn_first_offset);
 }
 
 int
@@ -227,22 +307,19 @@ producers_scan(struct producers *p, const uint8_t *header, int64_t base,
 	if (kbatch_parse(slice_of(header, KBATCH_HEADER), &b, e) == -1)
 		return (-1);
 	b.base_offset = base;
-	producers_update(p, &b, now);
+	if ((b.attributes & KATTR_CONTROL) == 0)
+		producers_update(p, &b, now);
 	return (0);
 }
 
 size_t
 producers_expire(struct producers *p, int64_t now, int64_t age_ms)
 {
-	struct producer *x, *next;
+	struct producer *x;
 	size_t n = 0;
 
-	for (x = TAILQ_FIRST(&p->list); x != NULL; x = next) {
-		next = TAILQ_NEXT(x, link);
-		if (now - x->touched < age_ms)
-			break;
-		if (x->txn_first_offset != -1)
-			continue;
+	while ((x = TAILQ_FIRST(&p->idle)) != NULL &&
+	    now - x->touched >= age_ms) {
 		forget(p, x);
 		n++;
 	}
@@ -257,19 +334,29 @@ newest(const struct producer *x)
 	return (x->n == 0 ? &none : &x->batches[x->n - 1]);
 }
 
-void
-producers_each(const struct producers *p,
+static void
+tell(const struct producer_list *list,
     void (*fn)(void *, const struct producers_info *), void *ctx)
 {
 	const struct producer *x;
 
-	TAILQ_FOREACH(x, &p->list, link)
+	TAILQ_FOREACH(x, list, link)
 		fn(ctx, &(struct producers_info){
 		    .producer_id = x->id,
 		    .epoch = x->epoch,
 		    .last_sequence = newest(x)->last,
 		    .last_timestamp = x->timestamp,
+		    .coordinator_epoch = x->coordinator_epoch,
+		    .txn_first_offset = x->txn_first_offset,
 		});
+}
+
+void
+producers_each(const struct producers *p,
+    void (*fn)(void *, const struct producers_info *), void *ctx)
+{
+	tell(&p->open, fn, ctx);
+	tell(&p->idle, fn, ctx);
 }
 
 /*
@@ -292,26 +379,44 @@ entry_encode(const struct producer *x, const struct written *w, uint8_t *q)
 	return (put_be64(q, (uint64_t)x->txn_first_offset));
 }
 
-uint8_t *
-producers_encode(const struct producers *p, size_t *len)
+static size_t
+entries_of(const struct producer_list *list)
 {
 	const struct producer *x;
-	uint8_t *buf, *q;
 	size_t n = 0;
+
+	TAILQ_FOREACH(x, list, link)
+		n += x->n == 0 ? 1 : x->n;
+	return (n);
+}
+
+static uint8_t *
+list_encode(const struct producer_list *list, uint8_t *q)
+{
+	const struct producer *x;
 	unsigned i;
 
-	TAILQ_FOREACH(x, &p->list, link)
-		n += x->n == 0 ? 1 : x->n;
-	*len = SNAPSHOT_HEADER + n * SNAPSHOT_ENTRY;
-	buf = xmalloc(*len);
-	q = put_be16(buf, SNAPSHOT_VERSION) + 4;
-	q = put_be32(q, (uint32_t)n);
-	TAILQ_FOREACH(x, &p->list, link) {
+	TAILQ_FOREACH(x, list, link) {
 		if (x->n == 0)
 			q = entry_encode(x, newest(x), q);
 		for (i = 0; i < x->n; i++)
 			q = entry_encode(x, &x->batches[i], q);
 	}
+	return (q);
+}
+
+uint8_t *
+producers_encode(const struct producers *p, size_t *len)
+{
+	size_t n = entries_of(&p->open) + entries_of(&p->idle);
+	uint8_t *buf, *q;
+
+	*len = SNAPSHOT_HEADER + n * SNAPSHOT_ENTRY;
+	buf = xmalloc(*len);
+	q = put_be16(buf, SNAPSHOT_VERSION) + 4;
+	q = put_be32(q, (uint32_t)n);
+	q = list_encode(&p->open, q);
+	(void)list_encode(&p->idle, q);
 	(void)put_be32(buf + 2, crc32c(0, buf + 6, *len - 6));
 	return (buf);
 }
@@ -321,6 +426,7 @@ entry_decode(struct producers *p, const uint8_t *q, int64_t now)
 {
 	struct producer *x;
 	struct written w;
+	int64_t first;
 
 	x = touch(p, (int64_t)get_be64(q), (int16_t)get_be16(q + 8), now);
 	w.last = (int32_t)get_be32(q + 10);
@@ -328,7 +434,8 @@ entry_decode(struct producers *p, const uint8_t *q, int64_t now)
 	w.delta = (int32_t)get_be32(q + 22);
 	w.timestamp = x->timestamp = (int64_t)get_be64(q + 26);
 	x->coordinator_epoch = (int32_t)get_be32(q + 34);
-	x->txn_first_offset = (int64_t)get_be64(q + 38);
+	first = (int64_t)get_be64(q + 38);
+	set_first(p, x, first < 0 ? -1 : first);
 	if (w.last < 0)
 		return;
 	w.first = (int32_t)(((uint32_t)w.last - (uint32_t)w.delta) & INT32_MAX);

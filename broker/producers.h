@@ -2,7 +2,8 @@
  * The idempotent producers of one partition (KIP-98, KIP-360): which producer
  * has written up to which sequence number, and its last five batches, so that
  * a batch that is sent again is recognised and answered with the offset it got
- * the first time.  Pure: no I/O, no clock.
+ * the first time; and where its open transaction began.  Pure: no I/O, no
+ * clock.
  *
  *	switch (producers_check(p, &batch, &seen)) {
  *	case KERR_NONE:
@@ -35,7 +36,8 @@
 
 struct producers;
 
-/* max: producers kept; the one that wrote longest ago is forgotten first. */
+/* max: producers kept; the one that wrote longest ago is forgotten first, never
+ * one with an open transaction. */
 struct producers *producers_new(size_t max);
 void	 producers_free(struct producers *);		/* NULL is fine */
 size_t	 producers_count(const struct producers *);
@@ -54,26 +56,41 @@ struct producers_seen {
  */
 int16_t	 producers_check(const struct producers *, const struct kbatch *,
 	    struct producers_seen *seen);
-/* The batch, with its base offset, was appended at now (wall, ms). */
+/* The batch, with its base offset, was appended at now (wall, ms).  A
+ * transactional one opens the producer's transaction.  No control batch. */
 void	 producers_update(struct producers *, const struct kbatch *,
 	    int64_t now);
+/* A marker was: it ends the transaction and moves the epoch, or does nothing
+ * when its epoch is an older one.  Where the transaction began; -1: none. */
+int64_t	 producers_end(struct producers *, const struct kbatch *marker,
+	    int32_t coordinator_epoch, int64_t now);
 /*
- * The same for a batch read back from the log, by its first 61 bytes, at the
- * offset base.  Transaction markers move the epoch.  -1 with ERR_CORRUPT when
- * it is no batch header.
+ * update for a batch read back from the log, by its first 61 bytes, at the
+ * offset base; a control batch is for the caller and producers_end.  -1 with
+ * ERR_CORRUPT when it is no batch header.
  */
 int	 producers_scan(struct producers *, const uint8_t *header,
 	    int64_t base, int64_t now, struct err *e);
 
+/* Where the producer's open transaction began, -1: none; and its epoch, -1:
+ * not known. */
+int64_t	 producers_open(const struct producers *, int64_t producer_id,
+	    int16_t *epoch);
+/* The first offset of the oldest open transaction; INT64_MAX: none is. */
+int64_t	 producers_first_open(const struct producers *);
+
 /* Forgets who has not written for age_ms; the number. */
 size_t	 producers_expire(struct producers *, int64_t now, int64_t age_ms);
 
-/* For DescribeProducers: calls fn for each, oldest write first. */
+/* For DescribeProducers: calls fn for each, those with an open transaction
+ * first, then by their last write. */
 struct producers_info {
 	int64_t	 producer_id;
 	int16_t	 epoch;
 	int32_t	 last_sequence;		/* -1: none */
 	int64_t	 last_timestamp;
+	int32_t	 coordinator_epoch;	/* of the last marker; -1 */
+	int64_t	 txn_first_offset;	/* of the open transaction; -1 */
 };
 void	 producers_each(const struct producers *,
 	    void (*fn)(void *, const struct producers_info *), void *);

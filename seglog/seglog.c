@@ -205,7 +205,8 @@ scan_one(struct seglog *log, const struct walk *w, uint8_t **buf, size_t *cap,
 	if (log->opt.scan != NULL && log->opt.scan(log->opt.ctx, walk_bytes(w),
 	    w->h.base_offset, e) == -1)
 		return (-1);
-	if (log->opt.scan_batch == NULL)
+	if (log->opt.scan_batch == NULL || (log->opt.scan_attributes != 0 &&
+	    (w->h.attributes & log->opt.scan_attributes) == 0))
 		return (0);
 	if (n > *cap) {
 		*buf = xreallocarray(*buf, n, 1);

@@ -51,9 +51,11 @@ struct seglog_options {
 	 * be NULL.  -1 stops the open with that error. */
 	int		(*scan)(void *ctx, const uint8_t *header, int64_t base,
 			    struct err *);
-	/* Also wanted: the whole batch (file channel). May be NULL. */
+	/* Also wanted: the whole batch, if it has one of these attributes (0:
+	 * in any case). May be NULL. */
 	int		(*scan_batch)(void *ctx, struct slice batch,
 			    struct err *);
+	int16_t		 scan_attributes;
 	void		*ctx;
 	int64_t		 scan_from;	/* INT64_MAX: nothing */
 	/* When set, it sees each batch at or above recovery_offset in order,

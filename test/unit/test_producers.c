@@ -271,15 +271,19 @@ PRODUCERS_TEST(scan_answers_the_same)
 
 PRODUCERS_TEST(marker_moves_the_epoch)
 {
-	uint8_t h[KBATCH_HEADER];
 	struct kbatch b = batch(9, 4, -1, 1, 170);
 
 	fill_seven();
 	b.attributes = KATTR_CONTROL | KATTR_TRANSACTIONAL;
-	header(h, &b);
-	ck_assert_int_eq(producers_scan(p, h, 170, 1, NULL), 0);
+	ck_assert_int_eq(producers_end(p, &b, 7, 1), -1);
 	ck_assert_int_eq(check_one(9, 3, 70, 1, NULL),
 	    KERR_INVALID_PRODUCER_EPOCH);
+	ck_assert_int_eq(check_one(9, 4, 0, 1, NULL), KERR_NONE);
+	ck_assert_int_eq(check_one(9, 4, 70, 1, NULL),
+	    KERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	/* one that comes late moves nothing */
+	b.producer_epoch = 3;
+	ck_assert_int_eq(producers_end(p, &b, 7, 1), -1);
 	ck_assert_int_eq(check_one(9, 4, 0, 1, NULL), KERR_NONE);
 }
 
@@ -292,7 +296,7 @@ PRODUCERS_TEST(open_transactions_do_not_expire)
 	ck_assert_uint_eq(producers_expire(p, 1000, 10), 0);
 	b = batch(9, 0, -1, 1, 1);
 	b.attributes = KATTR_CONTROL | KATTR_TRANSACTIONAL;
-	producers_update(p, &b, 1);
+	ck_assert_int_eq(producers_end(p, &b, 0, 1), 0);
 	ck_assert_uint_eq(producers_expire(p, 1000, 10), 1);
 }
 
