@@ -10,7 +10,11 @@ const struct command cli_commands[] = {
 	{ "console-consumer", console_consumer_command,
 	    "print the records of a topic" },
 	{ "consumer-groups", consumer_groups_command,
-	    "list, describe, delete consumer groups" },
+	    "list, describe, reset, delete consumer groups" },
+	{ "configs", configs_command,
+	    "show and change settings of topics and brokers" },
+	{ "delete-records", delete_records_command,
+	    "delete the records of a partition before an offset" },
 	{ "dump-log", dump_log_command,
 	    "print a segment file, of a partition or a file channel" },
 	{ NULL, NULL, NULL }

@@ -1,7 +1,8 @@
 /*
  * The Kafka-side commands: topics, console-producer, console-consumer,
- * consumer-groups, dump-log.  They talk to any bootstrap server through
- * librdkafka and know nothing of the agent or the built-in broker.
+ * consumer-groups, configs, delete-records, perf, dump-log.  They talk to any
+ * bootstrap server through librdkafka and know nothing of the agent or the
+ * built-in broker.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H

@@ -6,6 +6,8 @@ int	topics_command(int argc, char **argv);
 int	console_producer_command(int argc, char **argv);
 int	console_consumer_command(int argc, char **argv);
 int	consumer_groups_command(int argc, char **argv);
+int	configs_command(int argc, char **argv);
+int	delete_records_command(int argc, char **argv);
 int	dump_log_command(int argc, char **argv);
 
 #endif

@@ -251,11 +251,16 @@ delete_chosen(struct groups *g, const rd_kafka_topic_partition_list_t *l,
 }
 
 static int
-delete_offsets(struct groups *g, struct err *e)
+delete_of(void *ctx, const rd_kafka_ConsumerGroupDescription_t *d,
+    struct err *e)
 {
+	struct groups *g = ctx;
 	rd_kafka_topic_partition_list_t *committed, *l;
 	int rc = -1;
 
+	if (groups_state(d) == RD_KAFKA_CONSUMER_GROUP_STATE_DEAD)
+		return (err_set(e, ERR_NOT_FOUND, "group %s does not exist",
+		    g->names.v[0]));
 	committed = groups_committed(g, g->names.v[0], e);
 	if (committed == NULL)
 		return (-1);
@@ -266,6 +271,12 @@ delete_offsets(struct groups *g, struct err *e)
 	}
 	rd_kafka_topic_partition_list_destroy(committed);
 	return (rc);
+}
+
+static int
+delete_offsets(struct groups *g, struct err *e)
+{
+	return (groups_each(g, &g->names, delete_of, g, e));
 }
 
 /* --- the command --- */

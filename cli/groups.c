@@ -3,8 +3,11 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/partitions.h"
+
+#define RETRY_MS	50
 
 /* --- names --- */
 
@@ -78,6 +81,52 @@ groups_state(const rd_kafka_ConsumerGroupDescription_t *d)
 	    rd_kafka_ConsumerGroupDescription_state(d));
 }
 
+/* Is the coordinator of one of them still reading its log, or moving? */
+static bool
+is_not_ready(const rd_kafka_ConsumerGroupDescription_t **v, size_t n)
+{
+	const rd_kafka_error_t *why;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		why = rd_kafka_ConsumerGroupDescription_error(v[i]);
+		switch (why == NULL ? 0 : rd_kafka_error_code(why)) {
+		case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+		case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+		case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+			return (true);
+		default:
+			break;
+		}
+	}
+	return (false);
+}
+
+static rd_kafka_event_t *
+describe(struct groups *g, const struct flag_list *names,
+    const rd_kafka_ConsumerGroupDescription_t ***v, size_t *n, struct err *e)
+{
+	int64_t until = clock_mono_ns() + CLIENT_TIMEOUT_MS * INT64_C(1000000);
+	rd_kafka_queue_t *q = rd_kafka_queue_new(g->rk);
+	rd_kafka_event_t *ev;
+
+	for (;;) {
+		rd_kafka_DescribeConsumerGroups(g->rk, names->v, names->n,
+		    NULL, q);
+		ev = client_wait(q, &g->client, e);
+		if (ev == NULL)
+			break;
+		*v = rd_kafka_DescribeConsumerGroups_result_groups(
+		    rd_kafka_event_DescribeConsumerGroups_result(ev), n);
+		if (!is_not_ready(*v, *n) || clock_mono_ns() >= until)
+			break;
+		rd_kafka_event_destroy(ev);
+		rd_kafka_poll(g->rk, RETRY_MS);
+	}
+	rd_kafka_queue_destroy(q);
+	return (ev);
+}
+
 int
 groups_each(struct groups *g, const struct flag_list *names,
     int (*each)(void *, const rd_kafka_ConsumerGroupDescription_t *,
@@ -85,21 +134,15 @@ groups_each(struct groups *g, const struct flag_list *names,
 {
 	const rd_kafka_ConsumerGroupDescription_t **v;
 	const rd_kafka_error_t *why;
-	rd_kafka_queue_t *q;
 	rd_kafka_event_t *ev;
 	size_t i, n;
 	int rc = 0;
 
 	if (names->n == 0)
 		return (0);
-	q = rd_kafka_queue_new(g->rk);
-	rd_kafka_DescribeConsumerGroups(g->rk, names->v, names->n, NULL, q);
-	ev = client_wait(q, &g->client, e);
-	rd_kafka_queue_destroy(q);
+	ev = describe(g, names, &v, &n, e);
 	if (ev == NULL)
 		return (-1);
-	v = rd_kafka_DescribeConsumerGroups_result_groups(
-	    rd_kafka_event_DescribeConsumerGroups_result(ev), &n);
 	for (i = 0; i < n && rc == 0; i++) {
 		why = rd_kafka_ConsumerGroupDescription_error(v[i]);
 		rc = why == NULL || is_missing(v[i]) ? each(ctx, v[i], e) :

@@ -38,8 +38,8 @@ struct groups {
 int	groups_names(struct groups *, struct flag_list *out, struct err *e);
 void	groups_names_fini(struct flag_list *);
 
-/* Calls each for every one of the groups, also those that do not exist.  Ends
- * at the first -1. */
+/* Calls each for every one of the groups, also those that do not exist, once
+ * their coordinators are ready.  Ends at the first -1. */
 int	groups_each(struct groups *, const struct flag_list *names,
 	    int (*each)(void *ctx, const rd_kafka_ConsumerGroupDescription_t *,
 	    struct err *), void *ctx, struct err *e);
@@ -47,7 +47,8 @@ int	groups_each(struct groups *, const struct flag_list *names,
 rd_kafka_consumer_group_state_t groups_state(
 	    const rd_kafka_ConsumerGroupDescription_t *);
 
-/* What the group has committed, sorted; NULL with *e set. */
+/* What the group has committed, sorted; NULL with *e set.  To be called within
+ * groups_each: a coordinator that is not ready would crash librdkafka 2.0. */
 rd_kafka_topic_partition_list_t *groups_committed(struct groups *,
 	    const char *group, struct err *e);
 /* The partitions that --topic names, NULL with *e set. */
