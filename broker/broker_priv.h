@@ -58,6 +58,7 @@ struct listener;
 struct partition;
 struct producer_ids;
 struct topic;
+struct topic_defaults;
 
 /* What broker_settings fills: see settings.c for the keys. */
 struct broker_config {
@@ -170,6 +171,7 @@ struct broker {			/* const after start but what says otherwise */
 	unsigned		 nloops;
 	struct listener		*listener;	/* owner: loops[0] */
 	struct catalogue	*catalogue;	/* topics; own mutex */
+	struct topic_defaults	*defaults;	/* catalogue.c */
 	struct flusher		*flusher;
 	struct keeper		*keeper;	/* retention and checkpoint */
 	struct checkpoint	*checkpoint;

@@ -5,6 +5,8 @@
  * replaced as a whole by fs_replace, so a change is there or not:
  *
  *	leat-topics 1
+ *	node [<broker's key>=<value, %XX>]...		only when there is one
+ *	cluster [<broker's key>=<value, %XX>]...
  *	topic <name> <id> <partitions> [<key>=<value, %XX>]...
  *	gone <name> <id> <partitions>
  *	crc <CRC-32C of all before, hex>
@@ -32,6 +34,7 @@
 #include "base/str.h"
 #include "broker/partition.h"
 #include "broker/topic_config.h"
+#include "broker/topic_defaults.h"
 #include "seglog/seglog.h"
 
 #define FILE_NAME	"topics"
@@ -52,27 +55,36 @@ put_escaped(struct sb *s, const char *v)
 }
 
 static void
-put_topic(struct sb *s, struct topic *t, int32_t partitions)
+put_config(struct sb *s, const struct topic_config *c, bool of_broker)
 {
-	const struct topic_config *c = topic_config_get(t);
-	char id[23];
 	int i;
 
-	sb_printf(s, "topic %s %s %d", t->name, uuid_print(&t->id, id),
-	    partitions);
 	for (i = 0; i < TOPIC_NKEYS; i++) {
 		if (c->text[i] == NULL)
 			continue;
-		sb_printf(s, " %s=", topic_keys[i].name);
+		sb_printf(s, " %s=", of_broker ? topic_keys[i].broker :
+		    topic_keys[i].name);
 		put_escaped(s, c->text[i]);
 	}
 	sb_puts(s, "\n");
 }
 
+static void
+put_topic(struct sb *s, struct topic *t, int32_t partitions,
+    const struct topic_config *c)
+{
+	char id[23];
+
+	sb_printf(s, "topic %s %s %d", t->name, uuid_print(&t->id, id),
+	    partitions);
+	put_config(s, c, false);
+}
+
 /*
  * Writes the file as it would be with these changes.  added: topics that are
  * in no map yet; without: one that is left out and put as gone; grown: one that
- * gets this many partitions.
+ * gets this many partitions; configured: one that gets this config; layer: the
+ * defaults that get it.
  */
 struct change {
 	struct topic	**added;
@@ -80,7 +92,34 @@ struct change {
 	struct topic	 *without;
 	struct topic	 *grown;
 	int32_t		  partitions;
+	struct topic	 *configured;
+	const struct topic_config *layer;
+	const struct topic_config *config;
 };
+
+static const char *const layer_words[] = {
+	[DEFAULTS_NODE] = "node", [DEFAULTS_CLUSTER] = "cluster"
+};
+
+static void
+put_layers(struct broker *b, struct sb *s, const struct change *ch)
+{
+	const struct topic_config *c;
+	size_t i;
+	int k;
+
+	for (i = 0; i < NELEM(layer_words); i++) {
+		c = b->defaults->layer[i];
+		if (c == ch->layer)
+			c = ch->config;
+		for (k = 0; k < TOPIC_NKEYS && c->text[k] == NULL; k++)
+			;
+		if (k == TOPIC_NKEYS)
+			continue;
+		sb_puts(s, layer_words[i]);
+		put_config(s, c, true);
+	}
+}
 
 static void
 put_all(struct catalogue *c, struct sb *s, const struct change *ch)
@@ -95,11 +134,13 @@ put_all(struct catalogue *c, struct sb *s, const struct change *ch)
 		t = value;
 		if (t != ch->without)
 			put_topic(s, t, t == ch->grown ? ch->partitions :
-			    atomic_load(&t->npartitions));
+			    atomic_load(&t->npartitions),
+			    t == ch->configured ? ch->config : t->config);
 	}
 	for (i = 0; i < ch->nadded; i++)
 		put_topic(s, ch->added[i],
-		    atomic_load(&ch->added[i]->npartitions));
+		    atomic_load(&ch->added[i]->npartitions),
+		    ch->added[i]->config);
 	for (g = c->gone; g != NULL; g = g->next)
 		sb_printf(s, "gone %s %s %d\n", g->name,
 		    uuid_print(&g->id, id), g->partitions);
@@ -119,20 +160,26 @@ write_file(struct broker *b, const struct change *ch, struct err *e)
 	mutex_assert_held(&c->change);
 	sb_puts(&s, FILE_HEAD);
 	mutex_lock(&c->lock);
+	put_layers(b, &s, ch);
 	put_all(c, &s, ch);
 	mutex_unlock(&c->lock);
 	sb_printf(&s, "crc %08x\n", crc32c(0, s.ptr, s.len));
-	rc = fs_replace(b->fs, b->dirfd, FILE_NAME, s.ptr, s.len, e);
+	if (s.len <= FILE_MAX)
+		rc = fs_replace(b->fs, b->dirfd, FILE_NAME, s.ptr, s.len, e);
+	else
+		rc = err_set(e, ERR_FULL, "it would be larger than %u bytes",
+		    FILE_MAX);
 	sb_fini(&s);
 	return (rc == -1 ? err_ctx(e, "%s/%s", b->dir, FILE_NAME) : 0);
 }
 
 /* --- creating and growing --- */
 
-/* With c->lock held. */
+/* With c->lock held.  The defaults may have changed since t was made. */
 static void
 publish(struct catalogue *c, struct topic *t)
 {
+	topic_config_defaults(t->broker, t->config);
 	CHECK(map_put(c->by_name, slice_str(t->name), topic_ref(t)) == NULL);
 	CHECK(map_put(c->by_id, slice_of(t->id.b, sizeof t->id.b), t) == NULL);
 	if (!t->internal)
@@ -270,6 +317,131 @@ topic_grow(struct topic *t, int32_t n, struct err *e)
 	mutex_lock(&t->broker->catalogue->change);
 	rc = grow_locked(t, n, e);
 	mutex_unlock(&t->broker->catalogue->change);
+	return (rc);
+}
+
+/* --- configuring --- */
+
+/* What came of edit, or NULL. */
+static struct topic_config *
+edited(struct broker *b, const struct topic_config *from,
+    topic_config_edit *edit, void *ctx, struct err *e)
+{
+	struct topic_config *c;
+
+	mutex_lock(&b->catalogue->lock);
+	c = topic_config_dup(from);
+	mutex_unlock(&b->catalogue->lock);
+	if (edit(b, c, ctx, e) == 0)
+		return (c);
+	topic_config_free(c);
+	return (NULL);
+}
+
+/* Logs that are open look at these when they append. */
+static void
+apply(struct topic *t)
+{
+	int32_t i, n = atomic_load(&t->npartitions);
+
+	for (i = 0; i < n; i++)
+		partition_configure(topic_partition(t, i));
+}
+
+static int
+configure_locked(struct topic *t, topic_config_edit *edit, void *ctx, bool dry,
+    struct err *e)
+{
+	struct broker *b = t->broker;
+	struct change ch = { .configured = t };
+	struct topic_config *c;
+	int rc;
+
+	if (atomic_load(&t->deleted))
+		return (err_set(e, ERR_NOT_FOUND, "the topic was deleted"));
+	if ((c = edited(b, t->config, edit, ctx, e)) == NULL)
+		return (-1);
+	ch.config = c;
+	rc = topic_config_check(c, t->internal, e);
+	if (rc == 0 && !dry && !topic_config_same(c, t->config) &&
+	    (rc = write_file(b, &ch, e)) == 0) {
+		mutex_lock(&b->catalogue->lock);
+		topic_config_take(t->config, c);
+		mutex_unlock(&b->catalogue->lock);
+		apply(t);
+		log_info("broker", "topic=%s is configured anew", t->name);
+	}
+	topic_config_free(c);
+	return (rc);
+}
+
+int
+topic_configure(struct topic *t, topic_config_edit *edit, void *ctx, bool dry,
+    struct err *e)
+{
+	struct catalogue *c = t->broker->catalogue;
+	int rc;
+
+	mutex_lock(&c->change);
+	rc = configure_locked(t, edit, ctx, dry, e);
+	mutex_unlock(&c->change);
+	return (rc);
+}
+
+/* The layer has changed: all topics get what is new. */
+static void
+defaults_changed(struct broker *b, struct topic_config *layer,
+    struct topic_config *from)
+{
+	struct topic **v;
+	size_t i, n;
+
+	mutex_lock(&b->catalogue->lock);
+	topic_config_take(layer, from);
+	topic_defaults_refresh(b->defaults);
+	mutex_unlock(&b->catalogue->lock);
+	n = topic_list(b, &v);
+	for (i = 0; i < n; i++) {
+		mutex_lock(&b->catalogue->lock);
+		topic_config_defaults(b, v[i]->config);
+		mutex_unlock(&b->catalogue->lock);
+		apply(v[i]);
+		topic_unref(v[i]);
+	}
+	free(v);
+}
+
+static int
+defaults_locked(struct broker *b, enum defaults_layer which,
+    topic_config_edit *edit, void *ctx, bool dry, struct err *e)
+{
+	struct topic_config *layer = b->defaults->layer[which], *c;
+	struct change ch = { .layer = layer };
+	int rc = 0;
+
+	if ((c = edited(b, layer, edit, ctx, e)) == NULL)
+		return (-1);
+	ch.config = c;
+	if (!dry && !topic_config_same(c, layer) &&
+	    (rc = write_file(b, &ch, e)) == 0) {
+		defaults_changed(b, layer, c);
+		log_info("broker", "the defaults of topics are configured "
+		    "anew");
+	}
+	topic_config_free(c);
+	return (rc);
+}
+
+int
+topic_defaults_configure(struct broker *b, enum defaults_layer which,
+    topic_config_edit *edit, void *ctx, bool dry, struct err *e)
+{
+	int rc;
+
+	CHECK(which == DEFAULTS_NODE || which == DEFAULTS_CLUSTER);
+	mutex_lock(&b->catalogue->change);
+	rc = defaults_locked(b, which, edit, ctx, dry, e);
+	mutex_unlock(&b->catalogue->change);
 	return (rc);
 }
 
@@ -484,24 +656,46 @@ unescape(char *s)
 }
 
 /* A key that this version does not take any more is named and left out. */
-static struct topic_config *
-read_config(struct broker *b, const char *topic, char **words, size_t n)
+static void
+read_config(struct topic_config *c, const char *whose, bool of_broker,
+    char **words, size_t n)
 {
-	struct topic_config *c = topic_config_new(b);
 	struct err err = ERR_INIT;
+	struct slice key;
 	char *eq;
 	size_t i;
+	int k;
 
 	for (i = 0; i < n; i++) {
 		if ((eq = strchr(words[i], '=')) == NULL)
 			continue;
 		*eq = '\0';
 		unescape(eq + 1);
-		if (topic_config_set(b, c, slice_str(words[i]),
-		    slice_str(eq + 1), &err) == -1)
-			log_warn("broker", "topic=%s: %s", topic, err.msg);
+		key = slice_str(words[i]);
+		k = of_broker ? topic_key_of_broker(key) : topic_key_find(key);
+		if (k == -1)
+			log_warn("broker", "%s: %s: this version has no such "
+			    "key", whose, words[i]);
+		else if (topic_config_put(c, k, words[i], slice_str(eq + 1),
+		    &err) == -1)
+			log_warn("broker", "%s: %s", whose, err.msg);
 	}
-	return (c);
+}
+
+/* False: it is not such a line. */
+static bool
+read_layer(struct broker *b, char **w, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < NELEM(layer_words); i++)
+		if (n > 0 && strcmp(w[0], layer_words[i]) == 0) {
+			read_config(b->defaults->layer[i], layer_words[i],
+			    true, w + 1, n - 1);
+			topic_defaults_refresh(b->defaults);
+			return (true);
+		}
+	return (false);
 }
 
 static int
@@ -509,12 +703,15 @@ read_line(struct broker *b, char *line, struct err *e)
 {
 	char *w[TOPIC_NKEYS + 4];
 	struct catalogue *c = b->catalogue;
+	struct topic_config *config;
 	struct topic *t;
 	struct uuid id;
 	int64_t parts;
 	size_t n;
 
 	n = str_words(line, w, NELEM(w));
+	if (read_layer(b, w, n))
+		return (0);
 	if (n < 4 || !topic_name_valid(slice_str(w[1])) ||
 	    !uuid_parse(&id, w[2]) || !str_int64(w[3], &parts) || parts < 1 ||
 	    parts > INT32_MAX)
@@ -525,8 +722,9 @@ read_line(struct broker *b, char *line, struct err *e)
 	}
 	if (strcmp(w[0], "topic") != 0)
 		return (err_set(e, ERR_CORRUPT, "a line makes no sense"));
-	t = topic_new(b, slice_str(w[1]), &id, (int32_t)parts,
-	    read_config(b, w[1], w + 4, n - 4));
+	config = topic_config_new(b);
+	read_config(config, w[1], false, w + 4, n - 4);
+	t = topic_new(b, slice_str(w[1]), &id, (int32_t)parts, config);
 	mutex_lock(&c->lock);
 	publish(c, t);
 	mutex_unlock(&c->lock);
@@ -574,6 +772,7 @@ catalogue_open(struct broker *b, struct err *e)
 	c->by_name = map_new();
 	c->by_id = map_new();
 	b->catalogue = c;
+	b->defaults = topic_defaults_new(b);
 	if (fs_slurp(b->dirfd, FILE_NAME, FILE_MAX, &text, &len, &err) == -1) {
 		if (err.code == ERR_NOT_FOUND)
 			return (0);
@@ -612,4 +811,6 @@ catalogue_close(struct broker *b)
 	mutex_fini(&c->change);
 	free(c);
 	b->catalogue = NULL;
+	topic_defaults_free(b->defaults);
+	b->defaults = NULL;
 }

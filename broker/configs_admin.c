@@ -1,6 +1,7 @@
 /*
  * DescribeConfigs: every key of a topic with its value, where it comes from and
- * what it means; and the broker's settings under Kafka's names.  Tools build
+ * what it means; the same of what topics get from the broker; and the broker's
+ * settings under Kafka's names.  Tools build
  * their pages from it, and programs read one key, change it and write all.
  */
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "broker/broker_priv.h"
+#include "broker/catalogue.h"
 #include "broker/topic.h"
 #include "broker/topic_config.h"
 #include "kafka/errors.h"
@@ -19,10 +21,8 @@
 #define RESOURCE_TOPIC	2
 #define RESOURCE_BROKER	4
 
-/* Where a value comes from, as DescribeConfigs numbers it. */
-#define SOURCE_TOPIC	1
-#define SOURCE_STATIC	4
-#define SOURCE_DEFAULT	5
+#define SOURCE_STATIC	CONFIG_SOURCE_OF(DEFAULTS_FILE)
+#define SOURCE_DEFAULT	CONFIG_SOURCE_OF(DEFAULTS_BUILTIN)
 
 typedef struct km_describe_configs_request_resource resource_in;
 typedef struct km_describe_configs_response_result resource_out;
@@ -36,19 +36,14 @@ static const struct {
 } fixed[] = {
 	{ "default.replication.factor", "1", TOPIC_KEY_INT,
 	    "One copy is stored." },
-	{ "min.insync.replicas", "1", TOPIC_KEY_INT, "One copy is stored." },
 	{ "offsets.topic.replication.factor", "1", TOPIC_KEY_INT,
 	    "One copy is stored." },
 	{ "inter.broker.protocol.version", "3.9", TOPIC_KEY_STRING,
 	    "The version of Kafka whose protocol is served." },
-	{ "log.message.format.version", "3.0-IV1", TOPIC_KEY_STRING,
-	    "Batches have format 2." },
 	{ "security.inter.broker.protocol", "PLAINTEXT", TOPIC_KEY_STRING,
 	    "There is one broker." },
 	{ "log.cleaner.enable", "false", TOPIC_KEY_BOOL,
 	    "Compaction is not part of this version." },
-	{ "unclean.leader.election.enable", "false", TOPIC_KEY_BOOL,
-	    "One copy is stored." },
 };
 
 static bool
@@ -66,7 +61,7 @@ wanted(const resource_in *in, const char *name)
 
 static config_out *
 add(struct request *r, resource_out *out, const char *name, const char *value,
-    int8_t source, int8_t type, const char *doc)
+    int source, int type, const char *doc)
 {
 	const struct km_describe_configs_request *in = r->in;
 	config_out *c = &out->configs.v[out->configs.n++];
@@ -75,12 +70,47 @@ add(struct request *r, resource_out *out, const char *name, const char *value,
 	c->name = slice_str(name);
 	c->value = value == NULL ? SLICE_NULL :
 	    arena_copy(&r->arena, slice_str(value));
-	c->config_source = source;
+	c->config_source = (int8_t)source;
 	c->is_default = source == SOURCE_DEFAULT;
-	c->config_type = type;
+	c->config_type = (int8_t)type;
 	if (in->include_documentation && doc != NULL)
 		c->documentation = slice_str(doc);
 	return (c);
+}
+
+static void
+add_synonym(config_out *c, const char *name, struct slice value, int source)
+{
+	struct km_describe_configs_response_synonym *s =
+	    &c->synonyms.v[c->synonyms.n++];
+
+	s->name = slice_str(name);
+	s->value = value;
+	s->source = (int8_t)source;
+}
+
+static void
+room_for_synonyms(struct request *r, config_out *c)
+{
+	KARRAY_NEW(c->synonyms, &kd_describe_configs_response_synonym,
+	    1 + DEFAULTS_LAYERS, &r->arena);
+	c->synonyms.n = 0;
+}
+
+/* What the broker's layers say of a key, the nearest first.  With the
+ * catalogue's lock. */
+static void
+add_layers(struct request *r, config_out *c, int key)
+{
+	const struct topic_defaults *d = r->broker->defaults;
+	const char *text;
+	int i;
+
+	for (i = 0; i < DEFAULTS_LAYERS; i++)
+		if ((text = d->layer[i]->text[key]) != NULL)
+			add_synonym(c, topic_keys[key].broker,
+			    arena_copy(&r->arena, slice_str(text)),
+			    CONFIG_SOURCE_OF(i));
 }
 
 /* --- settings --- */
@@ -144,30 +174,77 @@ setting_name(const struct setting *row)
 }
 
 static void
+add_setting(struct request *r, resource_out *out, const struct setting *row,
+    const struct broker_config *defaults)
+{
+	const struct km_describe_configs_request *q = r->in;
+	struct broker *b = r->broker;
+	const char *name = setting_name(row), *value;
+	char buf[64];
+	config_out *c;
+	int source = setting_is_default(row, &b->cfg, defaults) ?
+	    SOURCE_DEFAULT : SOURCE_STATIC;
+
+	value = strcmp(row->name, "dir") == 0 ? b->dir :
+	    setting_value(row, &b->cfg, buf, sizeof buf);
+	c = add(r, out, name, value, source, setting_kind(row), row->doc);
+	c->read_only = true;
+	if (!q->include_synonyms)
+		return;
+	room_for_synonyms(r, c);
+	add_synonym(c, name, c->value, source);
+}
+
+/* But those that topics get from the broker: add_defaults has them. */
+static void
 add_settings(struct request *r, const resource_in *in, resource_out *out)
 {
-	struct broker *b = r->broker;
 	struct conf_problems problems = { NULL, 0, 0, 0 };
 	struct broker_config defaults = { NULL };
 	const struct setting *row;
-	const char *value;
-	char buf[64];
 
 	settings_fill(broker_settings, &defaults, NULL, &problems);
 	conf_problems_fini(&problems);
-	for (row = broker_settings; row->type != SET_END; row++) {
-		if ((row->flags & SETTING_IGNORED) != 0 ||
-		    !wanted(in, setting_name(row)))
-			continue;
-		value = setting_value(row, &b->cfg, buf, sizeof buf);
-		if (strcmp(row->name, "dir") == 0)
-			value = b->dir;
-		add(r, out, setting_name(row), value,
-		    setting_is_default(row, &b->cfg, &defaults) ?
-		    SOURCE_DEFAULT : SOURCE_STATIC, setting_kind(row),
-		    row->doc)->read_only = true;
-	}
+	for (row = broker_settings; row->type != SET_END; row++)
+		if ((row->flags & SETTING_IGNORED) == 0 &&
+		    topic_key_of_broker(slice_str(row->name)) == -1 &&
+		    wanted(in, setting_name(row)))
+			add_setting(r, out, row, &defaults);
 	settings_fini(broker_settings, &defaults);
+}
+
+/* What topics get from the broker.  cluster: only what was set for all
+ * brokers. */
+static void
+add_defaults(struct request *r, const resource_in *in, resource_out *out,
+    bool cluster)
+{
+	const struct km_describe_configs_request *q = r->in;
+	const struct topic_defaults *d = r->broker->defaults;
+	const struct topic_key_row *row;
+	enum defaults_layer from;
+	config_out *c;
+	int i;
+
+	mutex_lock(&r->broker->catalogue->lock);
+	for (i = 0; i < TOPIC_NKEYS; i++) {
+		row = &topic_keys[i];
+		from = cluster ? DEFAULTS_CLUSTER : topic_defaults_layer(d, i);
+		if (row->broker == NULL || d->layer[from]->text[i] == NULL ||
+		    !wanted(in, row->broker))
+			continue;
+		c = add(r, out, row->broker, d->layer[from]->text[i],
+		    CONFIG_SOURCE_OF(from), row->type, row->doc);
+		if (!q->include_synonyms)
+			continue;
+		room_for_synonyms(r, c);
+		if (cluster)
+			add_synonym(c, row->broker, c->value,
+			    CONFIG_SOURCE_OF(from));
+		else
+			add_layers(r, c, i);
+	}
+	mutex_unlock(&r->broker->catalogue->lock);
 }
 
 static void
@@ -187,10 +264,10 @@ describe_broker(struct request *r, const resource_in *in, resource_out *out)
 	for (row = broker_settings; row->type != SET_END; row++)
 		n++;
 	KARRAY_NEW(out->configs, &kd_describe_configs_response_config,
-	    n + NELEM(fixed) + 1, &r->arena);
+	    n + TOPIC_NKEYS + NELEM(fixed) + 1, &r->arena);
 	out->configs.n = 0;
-	/* "" asks for what was set for the whole cluster at run time: nothing
-	 * can be. */
+	/* "" asks for what was set for the whole cluster at run time. */
+	add_defaults(r, in, out, in->resource_name.len == 0);
 	if (in->resource_name.len == 0)
 		return;
 	add_settings(r, in, out);
@@ -206,62 +283,52 @@ describe_broker(struct request *r, const resource_in *in, resource_out *out)
 
 /* --- topics --- */
 
+/* With the catalogue's lock. */
 static void
-add_synonyms(struct request *r, config_out *c, int key, const char *mine,
-    const char *theirs)
+add_key(struct request *r, resource_out *out, const struct topic_config *tc,
+    int key)
 {
+	const struct km_describe_configs_request *q = r->in;
 	const struct topic_key_row *row = &topic_keys[key];
-	int32_t n = 0;
+	struct broker *b = r->broker;
+	bool mine = tc->text[key] != NULL;
+	config_out *c;
 
-	KARRAY_NEW(c->synonyms, &kd_describe_configs_response_synonym, 2,
-	    &r->arena);
-	if (mine != NULL) {
-		c->synonyms.v[n].name = slice_str(row->name);
-		c->synonyms.v[n].value = c->value;
-		c->synonyms.v[n++].source = SOURCE_TOPIC;
-	}
-	if (row->broker != NULL) {
-		c->synonyms.v[n].name = slice_str(row->broker);
-		c->synonyms.v[n].value = arena_copy(&r->arena,
-		    slice_str(theirs));
-		c->synonyms.v[n++].source = SOURCE_DEFAULT;
-	}
-	c->synonyms.n = n;
+	c = add(r, out, row->name, topic_config_text(b, tc, key),
+	    mine ? CONFIG_SOURCE_TOPIC :
+	    CONFIG_SOURCE_OF(topic_defaults_layer(b->defaults, key)),
+	    row->type, row->doc);
+	if (!q->include_synonyms)
+		return;
+	room_for_synonyms(r, c);
+	if (mine)
+		add_synonym(c, row->name, c->value, CONFIG_SOURCE_TOPIC);
+	if (row->broker != NULL)
+		add_layers(r, c, key);
 }
 
 static void
 describe_topic(struct request *r, const resource_in *in, resource_out *out)
 {
-	const struct km_describe_configs_request *q = r->in;
-	const struct topic_config *tc;
+	struct broker *b = r->broker;
 	struct topic *t;
-	config_out *c;
-	char buf[32], def[32];
 	int i;
 
-	if ((t = topic_find(r->broker, in->resource_name)) == NULL) {
+	if ((t = topic_find(b, in->resource_name)) == NULL) {
 		out->error_code = topic_name_valid(in->resource_name) ?
 		    KERR_UNKNOWN_TOPIC_OR_PARTITION :
 		    KERR_INVALID_TOPIC_EXCEPTION;
 		out->error_message = SLICE("There is no such topic.");
 		return;
 	}
-	tc = topic_config_get(t);
 	KARRAY_NEW(out->configs, &kd_describe_configs_response_config,
 	    TOPIC_NKEYS, &r->arena);
 	out->configs.n = 0;
-	for (i = 0; i < TOPIC_NKEYS; i++) {
-		if (!wanted(in, topic_keys[i].name))
-			continue;
-		c = add(r, out, topic_keys[i].name,
-		    topic_config_text(r->broker, tc, i, buf, sizeof buf),
-		    tc->text[i] != NULL ? SOURCE_TOPIC : SOURCE_DEFAULT,
-		    topic_keys[i].type, topic_keys[i].doc);
-		if (q->include_synonyms)
-			add_synonyms(r, c, i, tc->text[i],
-			    topic_config_text(r->broker, NULL, i, def,
-			    sizeof def));
-	}
+	mutex_lock(&b->catalogue->lock);
+	for (i = 0; i < TOPIC_NKEYS; i++)
+		if (wanted(in, topic_keys[i].name))
+			add_key(r, out, topic_config_get(t), i);
+	mutex_unlock(&b->catalogue->lock);
 	topic_unref(t);
 }
 

@@ -220,6 +220,18 @@ partition_segment_bytes(struct partition *p)
 	return (want < most ? want : most);
 }
 
+void
+partition_configure(struct partition *p)
+{
+	const struct topic_config *c = topic_config_get(p->topic);
+
+	mutex_lock(&p->lock);
+	if (partition_is_open(p))
+		seglog_set_roll(p->log, partition_segment_bytes(p),
+		    c->num[TOPIC_SEGMENT_MS]);
+	mutex_unlock(&p->lock);
+}
+
 static void
 say_recovery(struct partition *p, const char *name,
     const struct seglog_recovery *r)

@@ -186,6 +186,8 @@ int	partition_trim_locked(struct partition *, int64_t start,
 	    uint64_t *freed, struct err *);
 /* Closes the active segment, when there is something in it. */
 int	partition_roll_locked(struct partition *, struct err *);
+/* The topic's configuration has changed. */
+void	partition_configure(struct partition *);
 /* segment.bytes, but no more than dir.max.bytes allows. */
 uint64_t partition_segment_bytes(struct partition *);
 /* Does the folder name, in the broker's, belong to that topic? */

@@ -2,9 +2,8 @@
  * The look-up side: maps by name and by id, references, arrays of partitions.
  * What is written down, and what happens to folders, is catalogue.c.
  *
- * A topic's partition array is replaced when it grows and its configuration
- * when it changes; readers hold no lock, so the old ones stay until the topic
- * goes.  Both are rare.
+ * A topic's partition array is replaced when it grows; readers hold no lock, so
+ * the old ones stay until the topic goes.  That is rare.
  */
 #include "broker/topic.h"
 
@@ -82,7 +81,7 @@ topic_partition(struct topic *t, int32_t index)
 const struct topic_config *
 topic_config_get(struct topic *t)
 {
-	return (atomic_load_explicit(&t->config, memory_order_acquire));
+	return (t->config);
 }
 
 static int
@@ -123,8 +122,7 @@ topic_new(struct broker *b, struct slice name, const struct uuid *id,
 	t->id = *id;
 	t->internal = slice_eq_str(name, TOPIC_OFFSETS) ||
 	    slice_eq_str(name, TOPIC_TXN);
-	atomic_init(&t->config,
-	    config != NULL ? config : topic_config_new(b));
+	t->config = config != NULL ? config : topic_config_new(b);
 	atomic_init(&t->refs, 1);
 	topic_set_partitions(t, partitions);
 	return (t);
@@ -155,7 +153,6 @@ static void
 topic_free(struct topic *t)
 {
 	struct partition **v = atomic_load(&t->partitions);
-	struct topic_config *c = atomic_load(&t->config), *older;
 	int32_t i, n = atomic_load(&t->npartitions);
 	size_t k;
 
@@ -166,10 +163,7 @@ topic_free(struct topic *t)
 	for (k = 0; k < t->nretired; k++)
 		free(t->retired[k]);
 	free(t->retired);
-	for (; c != NULL; c = older) {
-		older = c->older;
-		topic_config_free(c);
-	}
+	topic_config_free(t->config);
 	if (atomic_load(&t->deleted))
 		catalogue_unused(t->broker, &t->id);
 	free(t->name);
@@ -210,9 +204,9 @@ offsets_config(struct broker *b)
 
 	size = xasprintf("%llu",
 	    (unsigned long long)b->cfg.offsets_segment_bytes);
-	CHECK(topic_config_set(b, c, SLICE("cleanup.policy"),
+	CHECK(topic_config_set(c, SLICE("cleanup.policy"),
 	    SLICE("compact"), NULL) == 0);
-	CHECK(topic_config_set(b, c, SLICE("segment.bytes"), slice_str(size),
+	CHECK(topic_config_set(c, SLICE("segment.bytes"), slice_str(size),
 	    NULL) == 0);
 	free(size);
 	return (c);

@@ -9,8 +9,8 @@
  *
  * Threads: any; the catalogue has one mutex, held shortly for look-ups; changes
  * are made one at a time under a second one, which is held across their I/O.
- * A topic's name, id and partition structs never change; its configuration is
- * replaced as a whole (topic_config_get).  A deleted topic stays valid for who
+ * A topic's name, id and partition structs never change; the numbers of its
+ * configuration may at any time (topic_config.h).  A deleted topic stays valid for who
  * holds a reference, its partitions refuse everything (PARTITION_GONE).
  */
 #ifndef BROKER_TOPIC_H
@@ -24,6 +24,7 @@
 #include "base/random.h"
 #include "base/slice.h"
 #include "broker/broker_priv.h"
+#include "broker/topic_defaults.h"
 
 #define TOPIC_NAME_MAX	249
 #define TOPIC_OFFSETS	"__consumer_offsets"
@@ -39,7 +40,7 @@ struct topic {
 	bool			 internal;
 	_Atomic int32_t		 npartitions;	/* grows only */
 	_Atomic(struct partition **) partitions;
-	_Atomic(struct topic_config *) config;
+	struct topic_config	*config;	/* see topic_config.h */
 	atomic_bool		 deleted;
 	atomic_uint		 refs;
 	struct partition	***retired;	/* arrays that were outgrown */
@@ -53,7 +54,7 @@ struct topic	*topic_ref(struct topic *);
 void		 topic_unref(struct topic *);		/* NULL is fine */
 /* NULL when index is not one of the topic's.  Valid as long as the topic. */
 struct partition *topic_partition(struct topic *, int32_t index);
-/* The current configuration; valid as long as the topic. */
+/* Its configuration; valid as long as the topic. */
 const struct topic_config *topic_config_get(struct topic *);
 /* All topics by name, with a reference each; free(array). */
 size_t		 topic_list(struct broker *, struct topic ***);
@@ -80,6 +81,21 @@ struct topic	*topic_auto(struct broker *, struct slice name, struct err *);
 int		 topic_grow(struct topic *, int32_t partitions, struct err *);
 /* The caller keeps its reference.  ERR_NOT_FOUND: deleted already. */
 int		 topic_delete(struct topic *, struct err *);
+
+/*
+ * Changes what is set for a topic, or for all topics of the broker
+ * (topic_defaults.h): edit gets a copy to work on, under the lock of changes,
+ * and may fail.  What comes of it is durable before this returns 0, and in
+ * force.  dry: edit and check only.  ERR_CONFIG; ERR_NOT_FOUND: deleted;
+ * ERR_FULL; ERR_SYS.
+ */
+typedef int topic_config_edit(struct broker *, struct topic_config *,
+	    void *ctx, struct err *);
+int		 topic_configure(struct topic *, topic_config_edit *, void *ctx,
+		    bool dry, struct err *);
+int		 topic_defaults_configure(struct broker *,
+		    enum defaults_layer, topic_config_edit *, void *ctx,
+		    bool dry, struct err *);
 
 /*
  * The topic of committed offsets, created on first use with

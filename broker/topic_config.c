@@ -13,7 +13,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "broker/settings.h"
+#include "broker/topic_defaults.h"
 
 const struct topic_key_row topic_keys[TOPIC_NKEYS] = {
 #define TOPIC_KEY(id, key, type, def, min, max, broker, doc)		\
@@ -24,7 +24,7 @@ const struct topic_key_row topic_keys[TOPIC_NKEYS] = {
 static const char *const compressions[] = {
 	"uncompressed", "zstd", "lz4", "snappy", "gzip", "producer", NULL
 };
-static const char *const timestamp_types[] = {
+const char *const topic_timestamp_types[] = {
 	"CreateTime", "LogAppendTime", NULL
 };
 
@@ -39,78 +39,26 @@ topic_key_find(struct slice key)
 	return (-1);
 }
 
-/* The value of a key whose default the broker's settings say. */
-static bool
-default_number(const struct broker_config *cfg, int key, int64_t *v)
+int
+topic_key_of_broker(struct slice name)
 {
-	switch (key) {
-	case TOPIC_INDEX_INTERVAL:
-		*v = (int64_t)cfg->index_interval;
-		return (true);
-	case TOPIC_MAX_MESSAGE:
-		*v = (int64_t)cfg->max_message;
-		return (true);
-	case TOPIC_TIMESTAMP_AFTER:
-		*v = cfg->timestamp_after_ms;
-		return (true);
-	case TOPIC_TIMESTAMP_BEFORE:
-		*v = cfg->timestamp_before_ms;
-		return (true);
-	case TOPIC_RETENTION_BYTES:
-		*v = cfg->retention_bytes;
-		return (true);
-	case TOPIC_RETENTION_MS:
-		*v = broker_retention_ms(cfg);
-		return (true);
-	case TOPIC_SEGMENT_BYTES:
-		*v = (int64_t)cfg->segment_bytes;
-		return (true);
-	case TOPIC_SEGMENT_MS:
-		*v = broker_roll_ms(cfg);
-		return (true);
-	default:
-		return (false);
-	}
-}
+	int i;
 
-static const char *
-default_text(const struct broker_config *cfg, int key, char *buf, size_t size)
-{
-	int64_t v;
-
-	if (default_number(cfg, key, &v)) {
-		snprintf(buf, size, "%" PRId64, v);
-		return (buf);
-	}
-	switch (key) {
-	case TOPIC_CLEANUP_POLICY:
-		return (cfg->cleanup_policy);
-	case TOPIC_COMPRESSION_TYPE:
-		return (cfg->compression);
-	case TOPIC_TIMESTAMP_TYPE:
-		return (timestamp_types[cfg->timestamp_type]);
-	default:
-		return (topic_keys[key].def);
-	}
-}
-
-const char *
-topic_config_text(const struct broker *b, const struct topic_config *c,
-    int key, char *buf, size_t size)
-{
-	if (c != NULL && c->text[key] != NULL)
-		return (c->text[key]);
-	return (default_text(&b->cfg, key, buf, size));
+	for (i = 0; i < TOPIC_NKEYS; i++)
+		if (topic_keys[i].broker != NULL &&
+		    slice_eq_str(name, topic_keys[i].broker))
+			return (i);
+	return (-1);
 }
 
 static int
-bad(struct err *e, int key, const char *value, const char *want)
+bad(struct err *e, const char *name, const char *value, const char *want)
 {
 	char shown[80];
 
 	return (err_set(e, ERR_CONFIG, "Invalid value %s for configuration "
 	    "%s: %s", str_printable(shown, sizeof shown, slice_str(value)),
-	    topic_keys[key].name, want));
+	    name, want));
 }
 
 static int
@@ -147,27 +95,29 @@ parse_policy(const char *s, int64_t *v)
 }
 
 static int
-parse_text(int key, const char *s, int64_t *v, struct err *e)
+parse_text(int key, const char *name, const char *s, int64_t *v,
+    struct err *e)
 {
 	*v = 0;
 	switch (key) {
 	case TOPIC_CLEANUP_POLICY:
 		return (parse_policy(s, v) == 0 ? 0 :
-		    bad(e, key, s, "delete, compact, or both"));
+		    bad(e, name, s, "delete, compact, or both"));
 	case TOPIC_COMPRESSION_TYPE:
 		return (parse_word(compressions, s, v) == 0 ? 0 :
-		    bad(e, key, s, "uncompressed, zstd, lz4, snappy, gzip or "
+		    bad(e, name, s, "uncompressed, zstd, lz4, snappy, gzip or "
 		    "producer"));
 	case TOPIC_TIMESTAMP_TYPE:
-		return (parse_word(timestamp_types, s, v) == 0 ? 0 :
-		    bad(e, key, s, "CreateTime or LogAppendTime"));
+		return (parse_word(topic_timestamp_types, s, v) == 0 ? 0 :
+		    bad(e, name, s, "CreateTime or LogAppendTime"));
 	default:
 		return (0);
 	}
 }
 
 static int
-parse_number(int key, const char *s, int64_t *v, struct err *e)
+parse_number(int key, const char *name, const char *s, int64_t *v,
+    struct err *e)
 {
 	const struct topic_key_row *row = &topic_keys[key];
 	char want[80];
@@ -176,83 +126,107 @@ parse_number(int key, const char *s, int64_t *v, struct err *e)
 		return (0);
 	snprintf(want, sizeof want, "a number from %" PRId64 " to %" PRId64,
 	    row->min, row->max);
-	return (bad(e, key, s, want));
+	return (bad(e, name, s, want));
 }
 
 static int
-parse_double(int key, const char *s, int64_t *v, struct err *e)
+parse_double(const char *name, const char *s, int64_t *v,
+    struct err *e)
 {
 	char *end;
 	double d = strtod(s, &end);
 
 	if (*s == '\0' || *end != '\0' || !(d >= 0 && d <= 1))
-		return (bad(e, key, s, "a number from 0 to 1"));
+		return (bad(e, name, s, "a number from 0 to 1"));
 	*v = 0;
 	return (0);
 }
 
 static int
-parse_bool(int key, const char *s, int64_t *v, struct err *e)
+parse_bool(const char *name, const char *s, int64_t *v, struct err *e)
 {
 	if (strcmp(s, "true") != 0 && strcmp(s, "false") != 0)
-		return (bad(e, key, s, "true or false"));
+		return (bad(e, name, s, "true or false"));
 	*v = *s == 't';
 	return (0);
 }
 
-static int
-parse(int key, const char *s, int64_t *v, struct err *e)
+int
+topic_config_parse(int key, const char *name, const char *s, int64_t *v,
+    struct err *e)
 {
 	switch (topic_keys[key].type) {
 	case TOPIC_KEY_BOOL:
-		return (parse_bool(key, s, v, e));
+		return (parse_bool(name, s, v, e));
 	case TOPIC_KEY_INT:
 	case TOPIC_KEY_LONG:
-		return (parse_number(key, s, v, e));
+		return (parse_number(key, name, s, v, e));
 	case TOPIC_KEY_DOUBLE:
-		return (parse_double(key, s, v, e));
+		return (parse_double(name, s, v, e));
 	case TOPIC_KEY_STRING:
 	case TOPIC_KEY_LIST:
 		break;
 	}
-	return (parse_text(key, s, v, e));
-}
-
-/* Defaults need not keep to the bounds of the key: broker_check has seen
- * them. */
-static void
-set_default(const struct broker *b, struct topic_config *c, int key)
-{
-	char buf[32];
-
-	if (!default_number(&b->cfg, key, &c->num[key]))
-		(void)parse(key, default_text(&b->cfg, key, buf, sizeof buf),
-		    &c->num[key], NULL);
+	return (parse_text(key, name, s, v, e));
 }
 
 struct topic_config *
 topic_config_new(const struct broker *b)
 {
 	struct topic_config *c = xcalloc(1, sizeof *c);
+
+	topic_config_defaults(b, c);
+	return (c);
+}
+
+void
+topic_config_defaults(const struct broker *b, struct topic_config *c)
+{
 	int i;
 
 	for (i = 0; i < TOPIC_NKEYS; i++)
-		set_default(b, c, i);
-	return (c);
+		if (c->text[i] == NULL)
+			c->num[i] = b->defaults->num[i];
 }
 
 struct topic_config *
 topic_config_dup(const struct topic_config *from)
 {
-	struct topic_config *c = xmalloc(sizeof *c);
+	struct topic_config *c = xcalloc(1, sizeof *c);
 	int i;
 
-	*c = *from;
-	c->older = NULL;
-	for (i = 0; i < TOPIC_NKEYS; i++)
+	for (i = 0; i < TOPIC_NKEYS; i++) {
+		c->num[i] = from->num[i];
 		if (from->text[i] != NULL)
 			c->text[i] = xstrdup(from->text[i]);
+	}
 	return (c);
+}
+
+void
+topic_config_take(struct topic_config *c, struct topic_config *from)
+{
+	char *text;
+	int i;
+
+	for (i = 0; i < TOPIC_NKEYS; i++) {
+		text = c->text[i];
+		c->text[i] = from->text[i];
+		from->text[i] = text;
+		c->num[i] = from->num[i];
+	}
+}
+
+bool
+topic_config_same(const struct topic_config *a, const struct topic_config *b)
+{
+	int i;
+
+	for (i = 0; i < TOPIC_NKEYS; i++)
+		if ((a->text[i] == NULL) != (b->text[i] == NULL) ||
+		    (a->text[i] != NULL && strcmp(a->text[i], b->text[i]) != 0))
+			return (false);
+	return (true);
 }
 
 void
@@ -267,32 +241,67 @@ topic_config_free(struct topic_config *c)
 	free(c);
 }
 
-int
-topic_config_set(const struct broker *b, struct topic_config *c,
-    struct slice key, struct slice value, struct err *e)
+const char *
+topic_config_text(const struct broker *b, const struct topic_config *c,
+    int key)
 {
-	char shown[80], *text;
+	return (c->text[key] != NULL ? c->text[key] :
+	    topic_defaults_text(b->defaults, key));
+}
+
+int
+topic_config_put(struct topic_config *c, int key, const char *name,
+    struct slice value, struct err *e)
+{
+	char *text;
 	int64_t v;
+
+	if (value.len > TOPIC_VALUE_MAX ||
+	    memchr(value.p, '\0', value.len) != NULL)
+		return (err_set(e, ERR_CONFIG, "Invalid value for "
+		    "configuration %s: longer than %d bytes, or with a NUL "
+		    "byte", name, TOPIC_VALUE_MAX));
+	text = xstrndup(value.p, value.len);
+	if (topic_config_parse(key, name, text, &v, e) == -1) {
+		free(text);
+		return (-1);
+	}
+	free(c->text[key]);
+	c->text[key] = text;
+	c->num[key] = v;
+	return (0);
+}
+
+void
+topic_config_unset(const struct broker *b, struct topic_config *c, int key)
+{
+	free(c->text[key]);
+	c->text[key] = NULL;
+	c->num[key] = b->defaults->num[key];
+}
+
+int
+topic_config_set(struct topic_config *c, struct slice key,
+    struct slice value, struct err *e)
+{
+	char shown[80];
 	int k;
 
 	if ((k = topic_key_find(key)) == -1)
 		return (err_set(e, ERR_CONFIG, "Unknown topic config name: %s",
 		    str_printable(shown, sizeof shown, key)));
-	if (value.p == NULL) {
-		free(c->text[k]);
-		c->text[k] = NULL;
-		set_default(b, c, k);
-		return (0);
-	}
-	text = xstrndup(value.p, value.len);
-	if (strlen(text) != value.len || parse(k, text, &v, e) == -1) {
-		if (strlen(text) != value.len)
-			bad(e, k, text, "it holds a NUL byte");
-		free(text);
-		return (-1);
-	}
-	free(c->text[k]);
-	c->text[k] = text;
-	c->num[k] = v;
+	return (topic_config_put(c, k, topic_keys[k].name, value, e));
+}
+
+int
+topic_config_check(const struct topic_config *c, bool internal, struct err *e)
+{
+	if (c->num[TOPIC_MIN_COMPACTION_LAG] > c->num[TOPIC_MAX_COMPACTION_LAG])
+		return (err_set(e, ERR_CONFIG, "min.compaction.lag.ms is "
+		    "above max.compaction.lag.ms"));
+	if (internal && c->num[TOPIC_CLEANUP_POLICY] != CLEANUP_COMPACT)
+		return (err_set(e, ERR_CONFIG, "Invalid value for "
+		    "configuration cleanup.policy: the broker needs every key "
+		    "of this topic, so it stays compact"));
 	return (0);
 }

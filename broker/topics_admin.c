@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "broker/broker_priv.h"
+#include "broker/catalogue.h"
 #include "broker/topic.h"
 #include "broker/topic_config.h"
 #include "kafka/errors.h"
@@ -121,15 +122,17 @@ check_config(struct request *r, const topic_in *in, struct topic_config *c,
 			    "configuration %.*s",
 			    (int)in->configs.v[i].name.len,
 			    (const char *)in->configs.v[i].name.p);
-		} else if (topic_config_set(r->broker, c,
-		    in->configs.v[i].name, in->configs.v[i].value,
-		    &err) == 0) {
+		} else if (topic_config_set(c, in->configs.v[i].name,
+		    in->configs.v[i].value, &err) == 0) {
 			continue;
 		}
 		*message = say(r, &err);
 		return (KERR_INVALID_CONFIG);
 	}
-	return (KERR_NONE);
+	if (topic_config_check(c, false, &err) == 0)
+		return (KERR_NONE);
+	*message = say(r, &err);
+	return (KERR_INVALID_CONFIG);
 }
 
 static int16_t
@@ -158,18 +161,22 @@ static void
 show_config(struct request *r, topic_out *out, const struct topic_config *c)
 {
 	struct km_create_topics_response_config *k;
-	char buf[32];
+	struct broker *b = r->broker;
 	int i;
 
 	KARRAY_NEW(out->configs, &kd_create_topics_response_config,
 	    TOPIC_NKEYS, &r->arena);
+	mutex_lock(&b->catalogue->lock);
 	for (i = 0; i < TOPIC_NKEYS; i++) {
 		k = &out->configs.v[i];
 		k->name = slice_str(topic_keys[i].name);
-		k->value = arena_copy(&r->arena, slice_str(
-		    topic_config_text(r->broker, c, i, buf, sizeof buf)));
-		k->config_source = c->text[i] != NULL ? 1 : 5;
+		k->value = arena_copy(&r->arena,
+		    slice_str(topic_config_text(b, c, i)));
+		k->config_source = (int8_t)(c->text[i] != NULL ?
+		    CONFIG_SOURCE_TOPIC : CONFIG_SOURCE_OF(
+		    topic_defaults_layer(b->defaults, i)));
 	}
+	mutex_unlock(&b->catalogue->lock);
 }
 
 static void
