@@ -1,5 +1,6 @@
 /*
- * Metadata and DescribeCluster: one broker, which leads everything.
+ * Metadata, DescribeCluster and DescribeTopicPartitions: one broker, which leads
+ * everything.
  *
  * A topic that is asked for by name and is not there is made on the way, when
  * the client and the settings allow it; what is answered is then the real
@@ -186,5 +187,206 @@ handle_describe_cluster(struct request *r)
 	resp.controller_id = b->node_id;
 	if (in->include_cluster_authorized_operations)
 		resp.cluster_authorized_operations = CLUSTER_OPERATIONS;
+	request_reply(r, &resp);
+}
+
+/* --- DescribeTopicPartitions --- */
+
+/*
+ * KIP-966: topics by name, at most so many partitions, and where to go on.
+ * The cursor is a name and a partition; topics before it were answered.
+ */
+#define TOPIC_PARTITIONS_LIMIT	2000	/* max.request.partition.size.limit */
+
+typedef struct km_describe_topic_partitions_response_topic paged_out;
+
+struct page {
+	struct request	*r;
+	struct km_describe_topic_partitions_response *resp;
+	int32_t		 left;		/* partitions that still fit */
+	struct slice	 name;		/* the cursor; p NULL: none */
+	int32_t		 first;
+};
+
+static void
+stop_at(struct page *p, struct slice name, int32_t partition)
+{
+	KARRAY_NEW(p->resp->next_cursor,
+	    &kd_describe_topic_partitions_response_next_cursor, 1,
+	    &p->r->arena);
+	p->resp->next_cursor.v[0].topic_name = arena_copy(&p->r->arena, name);
+	p->resp->next_cursor.v[0].partition_index = partition;
+}
+
+static void
+page_partitions(struct page *p, paged_out *out, int32_t from, int32_t n)
+{
+	int32_t *ids = request_alloc(p->r, IDS * sizeof *ids);
+	int32_t i;
+
+	ids[0] = p->r->broker->node_id;
+	KARRAY_NEW(out->partitions,
+	    &kd_describe_topic_partitions_response_partition, (size_t)n,
+	    &p->r->arena);
+	for (i = 0; i < n; i++) {
+		struct km_describe_topic_partitions_response_partition *o =
+		    &out->partitions.v[i];
+
+		o->partition_index = from + i;
+		o->leader_id = p->r->broker->node_id;
+		o->leader_epoch = p->r->broker->leader_epoch;
+		o->replica_nodes.v = o->isr_nodes.v = ids;
+		o->replica_nodes.n = o->isr_nodes.n = IDS;
+	}
+}
+
+/* False: the page is full, and the cursor set. */
+static bool
+page_topic(struct page *p, struct topic *t)
+{
+	paged_out *out = &p->resp->topics.v[p->resp->topics.n++];
+	struct slice name = slice_str(t->name);
+	int32_t from = slice_eq(name, p->name) ? p->first : 0;
+	int32_t n = atomic_load(&t->npartitions) - from;
+
+	if (n < 0)
+		n = 0;
+	out->name = arena_copy(&p->r->arena, name);
+	memcpy(out->topic_id.b, t->id.b, sizeof out->topic_id.b);
+	out->is_internal = t->internal;
+	out->topic_authorized_operations = TOPIC_OPERATIONS;
+	page_partitions(p, out, from, n < p->left ? n : p->left);
+	if (n > p->left) {
+		stop_at(p, name, from + p->left);
+		return (false);
+	}
+	p->left -= n;
+	return (true);
+}
+
+/* Is it before the cursor? */
+static bool
+page_skips(const struct page *p, struct slice name)
+{
+	return (p->name.p != NULL && slice_cmp(name, p->name) < 0);
+}
+
+static void
+page_all(struct page *p)
+{
+	struct topic **v;
+	size_t i, n;
+	bool more = true;
+
+	n = topic_list(p->r->broker, &v);
+	KARRAY_NEW(p->resp->topics, &kd_describe_topic_partitions_response_topic,
+	    n, &p->r->arena);
+	p->resp->topics.n = 0;
+	for (i = 0; i < n; i++) {
+		if (more && !page_skips(p, slice_str(v[i]->name))) {
+			if (p->left > 0) {
+				more = page_topic(p, v[i]);
+			} else {
+				stop_at(p, slice_str(v[i]->name), 0);
+				more = false;
+			}
+		}
+		topic_unref(v[i]);
+	}
+	free(v);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct km_describe_topic_partitions_request_topic *x = a, *y = b;
+
+	return (slice_cmp(x->name, y->name));
+}
+
+static bool
+page_asked_one(struct page *p, struct slice name)
+{
+	struct topic *t;
+	paged_out *out;
+	bool more = true;
+
+	if ((t = topic_find(p->r->broker, name)) != NULL) {
+		more = page_topic(p, t);
+		topic_unref(t);
+		return (more);
+	}
+	out = &p->resp->topics.v[p->resp->topics.n++];
+	out->name = name;
+	out->error_code = topic_name_valid(name) ?
+	    KERR_UNKNOWN_TOPIC_OR_PARTITION : KERR_INVALID_TOPIC_EXCEPTION;
+	return (true);
+}
+
+/* In the order of their names, each once. */
+static void
+page_asked(struct page *p)
+{
+	const struct km_describe_topic_partitions_request *in = p->r->in;
+	struct km_describe_topic_partitions_request_topic *v;
+	size_t n = (size_t)in->topics.n, i;
+
+	v = request_alloc(p->r, n * sizeof *v);
+	memcpy(v, in->topics.v, n * sizeof *v);
+	qsort(v, n, sizeof *v, by_name);
+	KARRAY_NEW(p->resp->topics, &kd_describe_topic_partitions_response_topic,
+	    n, &p->r->arena);
+	p->resp->topics.n = 0;
+	for (i = 0; i < n; i++) {
+		if ((i > 0 && slice_eq(v[i].name, v[i - 1].name)) ||
+		    page_skips(p, v[i].name))
+			continue;
+		if (p->left <= 0) {
+			stop_at(p, v[i].name, 0);
+			return;
+		}
+		if (!page_asked_one(p, v[i].name))
+			return;
+	}
+}
+
+/* The cursor makes no sense. */
+static void
+page_refused(struct page *p)
+{
+	const struct km_describe_topic_partitions_request *in = p->r->in;
+	int32_t i;
+
+	KARRAY_NEW(p->resp->topics, &kd_describe_topic_partitions_response_topic,
+	    (size_t)in->topics.n, &p->r->arena);
+	for (i = 0; i < in->topics.n; i++) {
+		p->resp->topics.v[i].name = in->topics.v[i].name;
+		p->resp->topics.v[i].error_code = KERR_INVALID_REQUEST;
+	}
+}
+
+void
+handle_describe_topic_partitions(struct request *r)
+{
+	const struct km_describe_topic_partitions_request *in = r->in;
+	struct km_describe_topic_partitions_response resp;
+	struct page p = { .r = r, .resp = &resp,
+	    .left = in->response_partition_limit };
+
+	kw_defaults(&kd_describe_topic_partitions_response, &resp);
+	if (p.left > TOPIC_PARTITIONS_LIMIT)
+		p.left = TOPIC_PARTITIONS_LIMIT;
+	if (p.left < 1)
+		p.left = 1;
+	if (in->cursor.n > 0) {
+		p.name = in->cursor.v[0].topic_name;
+		p.first = in->cursor.v[0].partition_index;
+	}
+	if (p.first < 0)
+		page_refused(&p);
+	else if (in->topics.n > 0)
+		page_asked(&p);
+	else
+		page_all(&p);
 	request_reply(r, &resp);
 }
