@@ -275,7 +275,8 @@ row_find(const struct setting *s, struct conf *node, struct conf_problems *p)
 	for (i = 0; s->aliases != NULL && s->aliases[i] != NULL; i++) {
 		if ((c = conf_find(node, s->aliases[i])) == NULL)
 			continue;
-		if (found == NULL)
+		/* "dir" may be there for the sake of "dir.max.bytes" alone. */
+		if (found == NULL || (found->value == NULL && c->value != NULL))
 			found = c;
 		else if (c->value != NULL && found->value != NULL) {
 			c->used = true;

@@ -110,6 +110,22 @@ START_TEST(fill_defaults)
 }
 END_TEST
 
+/* An alias holds although the name is the beginning of another key. */
+START_TEST(alias_beside_prefix)
+{
+	struct conf_problems p = { 0 };
+	struct conf *root = read_node("kafka.topic = t\n"
+	    "batchSize.of.what = 7\nflumeBatchSize = 12\n", &p);
+	struct thing t;
+
+	ck_assert_uint_eq(settings_fill(table, &t, root, &p), 0);
+	ck_assert_int_eq(t.batch, 12);
+	settings_fini(table, &t);
+	conf_free(root);
+	conf_problems_fini(&p);
+}
+END_TEST
+
 /* A value on line 1 of node a.k, and what is said about it. */
 static const struct {
 	const char *pair, *problems;
@@ -383,6 +399,7 @@ END_TEST
 static const struct unit_test tests[] = {
 	{ .fn = &fill_values },
 	{ .fn = &fill_defaults },
+	{ .fn = &alias_beside_prefix },
 	{ .fn = &fill_wrong, .rows = NELEM(wrong) },
 	{ .fn = &refused_together, .rows = NELEM(together) },
 	{ .fn = &unknown_as_warning },
