@@ -31,6 +31,8 @@ static const struct tool_command commands[] = {
 	{ "null-broker", "a Kafka broker that forgets everything",
 	    tool_null_broker },
 	{ "bare", "a bare librdkafka loop over a file", tool_bare },
+	{ "drain", "fetch a partition and throw it away", tool_drain },
+	{ "sendfile", "a bare sendfile loop over files", tool_sendfile },
 	{ "measure", "time, CPU and memory of a command", tool_measure },
 	{ "verify", "a topic against a file, every record", tool_verify },
 	{ "garbage", "bytes that make no sense, to a port", tool_garbage },

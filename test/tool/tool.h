@@ -25,6 +25,7 @@ int	tool_bare(int, char **);
 int	tool_check(int, char **);
 int	tool_count(int, char **);
 int	tool_crash(int, char **);
+int	tool_drain(int, char **);
 int	tool_feed(int, char **);
 int	tool_garbage(int, char **);
 int	tool_gen(int, char **);
@@ -32,6 +33,7 @@ int	tool_latency(int, char **);
 int	tool_measure(int, char **);
 int	tool_null_broker(int, char **);
 int	tool_port(int, char **);
+int	tool_sendfile(int, char **);
 int	tool_verify(int, char **);
 
 /* Prints "t: message" and exits with TOOL_TROUBLE. */
