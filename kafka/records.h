@@ -199,6 +199,59 @@ int	 kbatch_find_max_time(struct kiter *, struct slice batch,
 	    size_t max_inflated, int64_t *offset, int64_t *timestamp,
 	    struct err *e);
 
+/* --- keeping some of the records of a batch: log compaction --- */
+
+/*
+ *	struct kfilter f = KFILTER_INIT;
+ *	rc = kbatch_filter(&f, batch, &rule, &out, e);
+ *	... out is valid until the next call
+ *	kfilter_fini(&f);
+ *
+ * What stays keeps its offset and timestamp, the batch its base and last
+ * offset, producer, sequence and codec.  A batch without records (count 0) is
+ * a header that tells these.
+ */
+struct kfilter {
+	struct kiter	 it;
+	struct slice	*kept;			/* encoded records */
+	size_t		 nkept, cap;
+	int64_t		 max_timestamp;
+	bool		 null_value;		/* one of them is a tombstone */
+	uint8_t		*plain, *packed;	/* the new batch */
+	size_t		 plain_cap, packed_cap;
+};
+#define KFILTER_INIT	{ .it = KITER_INIT }
+
+struct kfilter_rule {
+	bool	(*keep)(void *ctx, const struct kbatch *,
+		    const struct krecord *);
+	void	*ctx;
+	/* Put into a batch that has none yet when a record that stays has no
+	 * value, or in any case; -1: nothing is put anywhere. */
+	int64_t	 horizon;
+	bool	 horizon_always;
+	size_t	 max_inflated;
+};
+
+enum kfilter_result {
+	KFILTER_SAME,		/* all stays; *out is the batch itself */
+	KFILTER_CHANGED,
+	KFILTER_EMPTY		/* nothing stays; *out is a batch of no
+				   records */
+};
+/* enum kfilter_result, or -1 as kiter_open and kiter_next. */
+int	 kbatch_filter(struct kfilter *, struct slice batch,
+	    const struct kfilter_rule *, struct slice *out, struct err *e);
+void	 kfilter_fini(struct kfilter *);
+
+/* The delete horizon (KIP-534) of a batch, -1: none. */
+static inline int64_t
+kbatch_horizon(const struct kbatch *b)
+{
+	return ((b->attributes & KATTR_DELETE_HORIZON) == 0 ? -1 :
+	    b->base_timestamp);
+}
+
 /* --- building --- */
 
 /*
