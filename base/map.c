@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/siphash.h"
 
 struct slot {
 	uint64_t	 hash;
@@ -34,21 +35,6 @@ static void
 seed_draw(void)
 {
 	random_bytes(seed, sizeof seed);
-}
-
-static inline uint64_t
-rotl(uint64_t v, int n)
-{
-	return (v << n | v >> (64 - n));
-}
-
-static inline void
-sip_round(uint64_t v[4])
-{
-	v[0] += v[1]; v[1] = rotl(v[1], 13) ^ v[0]; v[0] = rotl(v[0], 32);
-	v[2] += v[3]; v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] += v[3]; v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] += v[1]; v[1] = rotl(v[1], 17) ^ v[2]; v[2] = rotl(v[2], 32);
 }
 
 static uint64_t

@@ -70,7 +70,10 @@ is_leftover(const struct seglog *log, const char *name)
 	int64_t base;
 
 	if (segment_parse_name(name, ".log.new", &base) ||
-	    segment_parse_name(name, ".bad.new", &base))
+	    segment_parse_name(name, ".bad.new", &base) ||
+	    segment_parse_name(name, ".log" SEG_CLEANED, &base) ||
+	    segment_parse_name(name, ".index" SEG_CLEANED, &base) ||
+	    segment_parse_name(name, ".timeindex" SEG_CLEANED, &base))
 		return (true);
 	if (!segment_parse_name(name, ".index", &base) &&
 	    !segment_parse_name(name, ".timeindex", &base))
@@ -755,7 +758,7 @@ recover_files(struct seglog *log, bool trust, struct seglog_recovery *rec,
 	r.log = log;
 	r.rec = rec;
 	r.trust = trust;
-	if (remove_leftovers(log, e) == -1 ||
+	if (swap_recover(log, e) == -1 || remove_leftovers(log, e) == -1 ||
 	    recover_list(log, &r.bases, &r.n, e) == -1)
 		return (err_ctx(e, "%s", log->name));
 	r.sizes = xcalloc(r.n + 1, sizeof *r.sizes);

@@ -13,19 +13,29 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 
-/* Takes the segments wholly below start off the list; the caller frees. */
+/*
+ * Takes the segments wholly below start off the list; the caller frees.  One
+ * whose file a swap has yet to name is left to the swap to remove.
+ */
 static size_t
-take_below(struct seglog *log, int64_t start, struct segment ***out)
+take_below(struct seglog *log, int64_t start, struct segment ***out,
+    struct segment **left)
 {
 	size_t n = 0;
 
+	*left = NULL;
+
 	mutex_lock(&log->lock);
 	while (n + 1 < log->n && log->segs[n]->next <= start)
-		n++;
+		if (log->segs[n++] == log->swapping) {
+			*left = log->swapping;
+			log->swap_trimmed = true;
+		}
 	*out = NULL;
 	if (n > 0) {
 		*out = xmalloc(n * sizeof **out);
@@ -41,7 +51,7 @@ int
 seglog_trim(struct seglog *log, int64_t new_start, uint64_t *freed,
     struct err *e)
 {
-	struct segment **v;
+	struct segment **v, *left;
 	uint64_t bytes = 0;
 	size_t i, n;
 
@@ -51,10 +61,11 @@ seglog_trim(struct seglog *log, int64_t new_start, uint64_t *freed,
 	if (new_start > seglog_start(log))
 		atomic_store_explicit(&log->start, new_start,
 		    memory_order_release);
-	n = take_below(log, new_start, &v);
+	n = take_below(log, new_start, &v, &left);
 	for (i = 0; i < n; i++) {
 		bytes += v[i]->size;
-		segment_unlink(log, v[i]->base);
+		if (v[i] != left)
+			segment_unlink(log, v[i]->base);
 		segment_unref(v[i]);
 	}
 	free(v);
@@ -142,15 +153,18 @@ static bool
 is_ours(const char *name)
 {
 	static const char *const suffixes[] = {
-		".log", ".index", ".timeindex", ".bad", ".log.new", ".bad.new"
+		".log", ".index", ".timeindex", ".bad", ".log.new", ".bad.new",
+		".log" SEG_CLEANED, ".index" SEG_CLEANED,
+		".timeindex" SEG_CLEANED
 	};
-	int64_t base;
+	int64_t base, end;
 	size_t i;
 
 	for (i = 0; i < NELEM(suffixes); i++)
 		if (segment_parse_name(name, suffixes[i], &base))
 			return (true);
-	return (false);
+	return (swap_parse_name(name, &base, &end) ||
+	    strncmp(name, SWAP_FILE, strlen(SWAP_FILE)) == 0);
 }
 
 int

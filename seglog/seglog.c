@@ -290,6 +290,7 @@ seglog_open(struct seglog **out, const struct seglog_options *opt,
 		log->opt.index_interval = 4096;
 	mutex_init(&log->lock);
 	seglog_set_roll(log, opt->segment_bytes, opt->segment_ms);
+	swap_load(log);
 	if (recover(log, rec, e) == -1 || skip_missing(log, rec, e) == -1 ||
 	    scan(log, e) == -1)
 		goto err0;

@@ -10,8 +10,8 @@
  * Threads: appends, rolls and deletions belong to the owner's mutex (one
  * writer at a time); seglog_sync to one flusher thread at a time, beside the
  * writer; seglog_read, _end, _synced, _start to any thread, without a lock.
- * A segment deleted while a range of it is held stays readable until the range
- * is released.
+ * A segment deleted or cleaned while a range of it is held stays readable until
+ * the range is released.  seglog_clean is for one thread beside all of them.
  *
  *	seglog_open(&log, &opt, &rec, e);
  *	seglog_append(log, batches, n, e);	page cache; offsets assigned
@@ -32,6 +32,8 @@
 
 #define SEGLOG_HEADER	61	/* bytes of a record batch before its records */
 
+struct kbatch;
+struct mutex;
 struct seglog;
 
 struct seglog_options {
@@ -174,6 +176,68 @@ bool	 seglog_oldest(struct seglog *, int64_t *end, uint64_t *bytes,
 /* Largest timestamp of the active segment and when it was begun, wall ms. */
 void	 seglog_active_age(struct seglog *, int64_t *newest_ms,
 	    int64_t *since_ms);
+
+/* --- compaction --- */
+
+/* What compaction would find. */
+struct seglog_dirt {
+	int64_t		 cleaned;	/* what is below was cleaned before */
+	int64_t		 upto;		/* what is above must wait */
+	uint64_t	 clean_bytes;
+	uint64_t	 dirty_bytes;	/* in between */
+	int64_t		 since_ms;	/* first timestamp of it; -1: none */
+};
+/*
+ * Closed and synced segments below limit; those with a record younger than
+ * newest_ms, and all behind them, must wait (INT64_MAX: none).  -1: a segment
+ * cannot be read.
+ */
+int	 seglog_dirt(struct seglog *, int64_t limit, int64_t newest_ms,
+	    struct seglog_dirt *, struct err *e);
+
+struct seglog_cleaning {
+	int64_t		 upto;		/* as seglog_dirt says */
+	int64_t		 now_ms;
+	int64_t		 delete_retention_ms;
+	uint64_t	 segment_bytes;	/* small ones are merged up to this */
+	size_t		 map_bytes;	/* memory for the keys */
+	size_t		 max_inflated;
+	/* The writer's mutex (see Threads above): held while the list of
+	 * segments changes, never across I/O.  NULL: the caller's own. */
+	struct mutex	*writer;
+	/* So many bytes were read or written: may wait; false: stop.  May be
+	 * NULL. */
+	bool		(*pace)(void *ctx, uint64_t bytes);
+	/* Is this the last batch of a producer that is to be remembered?  It
+	 * then stays, if need be without records.  May be NULL. */
+	bool		(*remember)(void *ctx, const struct kbatch *);
+	void		*ctx;
+};
+
+struct seglog_cleaned {
+	int64_t		 upto;		/* cleaned up to here */
+	uint64_t	 read, written;	/* bytes */
+	uint64_t	 before, after;	/* bytes of the segments looked at */
+	uint64_t	 kept, removed;	/* records */
+	uint32_t	 damaged;	/* batches that could not be read and
+					   stay as they are */
+	uint32_t	 swaps;		/* segments that were made */
+	bool		 stopped;	/* pace() said so */
+	bool		 failed;	/* a sync has: the caller ends the
+					   process, as with seglog_sync */
+};
+/*
+ * One pass, by one thread at a time, beside the writer and the flusher: of all
+ * records of a key below upto the last one stays, and those of aborted
+ * transactions go.  Offsets stay; a batch that stays keeps its base and last
+ * offset.  A record without value goes delete_retention_ms after the pass that
+ * first met it, so does a transaction's marker after its last record.  Nothing
+ * of a transaction that has no marker yet, or behind its beginning, is
+ * touched.  When the keys do not fit into map_bytes, the pass ends earlier.
+ * -1: what was replaced up to then is; the rest is as it was.
+ */
+int	 seglog_clean(struct seglog *, const struct seglog_cleaning *,
+	    struct seglog_cleaned *, struct err *e);
 
 /* Applies changed settings to what comes from now on. */
 void	 seglog_set_roll(struct seglog *, uint64_t segment_bytes,

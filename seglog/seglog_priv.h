@@ -21,7 +21,9 @@
 #include "kafka/records.h"
 #include "seglog/seglog.h"
 
-#define SEG_NAME_MAX	40
+#define SEG_NAME_MAX	64
+#define SEG_CLEANED	".cleaned"	/* behind the names of a segment
+					   that is being made */
 #define SEG_INDEX_ENTRY	8
 #define SEG_TIME_ENTRY	12
 #define SEG_MAX_BYTES	INT32_MAX	/* positions are int32 in the index */
@@ -64,6 +66,7 @@ struct segment {
 	const struct fs		*fs;
 	int64_t			 base;
 	bool			 active;	/* const */
+	bool			 cleaned;	/* const: seglog_clean made it */
 	_Atomic int		 fd;		/* -1: not opened yet */
 
 	/* under log->lock while active */
@@ -111,6 +114,14 @@ struct seglog {
 	bool			 torn;		/* bytes behind the end that a
 						   failed append left */
 	bool			 no_zero;	/* zeroing does not work here */
+
+	/* compaction: owner: the thread that cleans */
+	int64_t			 holes;		/* as the file says, swap.c */
+	_Atomic int64_t		 cleaned;
+	bool			 swap_broken;	/* for the next start */
+	struct segment		*swapping;	/* lock: its file has not its
+						   name yet */
+	bool			 swap_trimmed;	/* lock: and was trimmed */
 };
 
 /* --- segment.c --- */
@@ -127,6 +138,9 @@ struct segment *segment_closed(struct seglog *, int64_t base, uint64_t size,
 /* The existing file as the active segment: reads as much of its index as is
  * right, walks the rest. */
 struct segment *segment_reopen(struct seglog *, int64_t base, struct err *e);
+/* A new closed one that is to replace others from that base on: open, under
+ * names that end in SEG_CLEANED, for its maker to write. */
+struct segment *segment_cleaned(struct seglog *, int64_t base, struct err *e);
 struct segment *segment_ref(struct segment *);
 void	 segment_unref(struct segment *);
 /* Opens file and indexes of a closed segment, once; rebuilds bad indexes.
@@ -142,7 +156,11 @@ int	 segment_write_index(struct segment *, struct err *e);
 /* Unlinks the two index files; missing ones are fine. */
 void	 segment_drop_index(struct seglog *, int64_t base);
 void	 segment_unlink(struct seglog *, int64_t base);
-
+/* One of the files. */
+void	 segment_unlink_part(struct seglog *, int64_t base,
+	    const char *suffix);
+/* The index of a cleaned segment was written: read it from the files. */
+int	 segment_map_index(struct segment *, struct err *e);
 
 /* Entries of mapped index files. */
 void	 map_index_at(const struct seg_map *, uint32_t i, struct index_entry *);
@@ -165,6 +183,30 @@ void	 walk_init(struct walk *, int fd, uint64_t pos, uint64_t size);
 int	 walk_header(struct walk *, struct err *e);
 const uint8_t *walk_bytes(const struct walk *);		/* the 61 of h */
 void	 walk_next(struct walk *);
+
+/* --- swap.c --- */
+
+#define SWAP_FILE	"compaction"
+
+/* Reads how far the log was cleaned, if it ever was.  Before recovery. */
+void	 swap_load(struct seglog *);
+/* Writes it: there may be holes below holes, nothing below cleaned is dirty. */
+int	 swap_save(struct seglog *, int64_t holes, int64_t cleaned,
+	    struct err *e);
+/*
+ * Puts s, complete and synced, in the place of the n old ones, which follow
+ * each other; writer as in struct seglog_cleaning.  *done false: one of the old
+ * ones has been trimmed, and s is given up.  The reference to s goes over.
+ */
+int	 swap_segments(struct seglog *, struct segment **old, size_t n,
+	    struct segment *s, struct mutex *writer, bool *done,
+	    struct err *e);
+/* Gives s up: removes its files and the reference. */
+void	 swap_discard(struct seglog *, struct segment *s);
+/* After a crash: finishes swaps that had begun. */
+int	 swap_recover(struct seglog *, struct err *e);
+/* "<base>-<end>.swap". */
+bool	 swap_parse_name(const char *, int64_t *base, int64_t *end);
 
 /* --- recover.c --- */
 

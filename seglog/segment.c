@@ -118,8 +118,8 @@ open_part(struct seglog *log, int64_t base, const char *suffix, int flags,
 	    "%s: %s: %s", log->name, name, why.msg));
 }
 
-static void
-unlink_part(struct seglog *log, int64_t base, const char *suffix)
+void
+segment_unlink_part(struct seglog *log, int64_t base, const char *suffix)
 {
 	char name[SEG_NAME_MAX];
 	struct err e = ERR_INIT;
@@ -134,14 +134,14 @@ unlink_part(struct seglog *log, int64_t base, const char *suffix)
 void
 segment_drop_index(struct seglog *log, int64_t base)
 {
-	unlink_part(log, base, ".index");
-	unlink_part(log, base, ".timeindex");
+	segment_unlink_part(log, base, ".index");
+	segment_unlink_part(log, base, ".timeindex");
 }
 
 void
 segment_unlink(struct seglog *log, int64_t base)
 {
-	unlink_part(log, base, ".log");
+	segment_unlink_part(log, base, ".log");
 	segment_drop_index(log, base);
 }
 
@@ -179,6 +179,23 @@ segment_create(struct seglog *log, int64_t base, struct err *e)
 	atomic_store(&s->fd, fd);
 	atomic_store(&s->loaded, true);
 	s->since_ms = clock_wall_ms();
+	return (s);
+}
+
+struct segment *
+segment_cleaned(struct seglog *log, int64_t base, struct err *e)
+{
+	struct segment *s;
+	int fd;
+
+	fd = open_part(log, base, ".log" SEG_CLEANED,
+	    O_RDWR | O_CREAT | O_TRUNC, e);
+	if (fd == -1)
+		return (NULL);
+	s = segment_new(log, base);
+	s->cleaned = true;
+	atomic_store(&s->fd, fd);
+	atomic_store(&s->loaded, true);
 	return (s);
 }
 
@@ -357,13 +374,24 @@ encode_times(const struct segment *s, size_t *len)
 	return (buf);
 }
 
+/* A file of a segment, which may be one that is being made. */
+static int
+open_own(struct segment *s, const char *suffix, int flags, struct err *e)
+{
+	char full[SEG_NAME_MAX];
+
+	snprintf(full, sizeof full, "%s%s", suffix,
+	    s->cleaned ? SEG_CLEANED : "");
+	return (open_part(s->log, s->base, full, flags, e));
+}
+
 static int
 write_part(struct segment *s, const char *suffix, uint8_t *buf, size_t len,
     struct err *e)
 {
 	int fd;
 
-	fd = open_part(s->log, s->base, suffix, O_RDWR | O_CREAT | O_TRUNC, e);
+	fd = open_own(s, suffix, O_RDWR | O_CREAT | O_TRUNC, e);
 	if (fd != -1 && len > 0 &&
 	    fs_pwrite(s->fs, fd, buf, len, 0, e) == -1) {
 		s->fs->close(s->fs, fd);
@@ -391,7 +419,8 @@ err1:
 	s->fs->close(s->fs, s->index_fd);
 	s->index_fd = -1;
 err0:
-	segment_drop_index(s->log, s->base);
+	if (!s->cleaned)
+		segment_drop_index(s->log, s->base);
 	return (-1);
 }
 
@@ -403,7 +432,7 @@ map_part(struct segment *s, const char *suffix, size_t entry,
 	void *p;
 	int fd;
 
-	fd = open_part(s->log, s->base, suffix, O_RDONLY, NULL);
+	fd = open_own(s, suffix, O_RDONLY, NULL);
 	if (fd == -1)
 		return (-1);
 	if (fstat(fd, &st) == -1 || st.st_size % (off_t)entry != 0)
@@ -529,7 +558,7 @@ segment_reopen(struct seglog *log, int64_t base, struct err *e)
 	walk_init(&w, fd, 0, s->size);
 	s->since_ms = clock_wall_ms();
 	if (walk_header(&w, NULL) == 1 && w.h.base_timestamp >= 0 &&
-	    w.h.base_timestamp < s->since_ms)
+	    kbatch_horizon(&w.h) == -1 && w.h.base_timestamp < s->since_ms)
 		s->since_ms = w.h.base_timestamp;
 	index_take_files(s, &w);
 	if (index_walk(s, &w, &s->next, e) == -1) {
@@ -608,6 +637,18 @@ rebuild(struct segment *s, int fd)
 	if (segment_write_index(s, &why) == -1)
 		log_warn(NULL, "%s: %020lld.index is not written: %s",
 		    s->log->name, (long long)s->base, why.msg);
+}
+
+int
+segment_map_index(struct segment *s, struct err *e)
+{
+	if (map_part(s, ".index", SEG_INDEX_ENTRY, &s->index_map) == -1 ||
+	    map_part(s, ".timeindex", SEG_TIME_ENTRY, &s->times_map) == -1)
+		return (err_sys(e, "%s: the index of a cleaned segment",
+		    s->log->name));
+	steady_fini(&s->index);
+	steady_fini(&s->times);
+	return (0);
 }
 
 int
