@@ -66,7 +66,7 @@ struct segment {
 	const struct fs		*fs;
 	int64_t			 base;
 	bool			 active;	/* const */
-	bool			 cleaned;	/* const: seglog_clean made it */
+	bool			 cleaned;	/* const: seglog_clean's */
 	_Atomic int		 fd;		/* -1: not opened yet */
 
 	/* under log->lock while active */
