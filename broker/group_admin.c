@@ -299,6 +299,9 @@ delete_one(struct slot *slot)
 	if (slot == NULL)
 		return (KERR_GROUP_ID_NOT_FOUND);
 	error = group_check_delete(slot->group);
+	/* An open transaction would lose what it is about to commit. */
+	if (staged_has_group(slot->shard->staged, slot->group->id))
+		error = KERR_NON_EMPTY_GROUP;
 	if (error == KERR_NONE && !slot_delete(slot, &err)) {
 		log_error("broker", "a group cannot be deleted: %s", err.msg);
 		error = coordinator_error(&err);

@@ -334,6 +334,7 @@ shards_init(struct groups *gs, struct topic *t)
 		s->index = i;
 		s->home = broker_loop_of(b, (uint32_t)i);
 		s->slots = map_new();
+		s->staged = staged_new();
 		s->records = (struct records)RECORDS_INIT;
 		s->state = SHARD_READY;
 		if (t == NULL)
@@ -451,6 +452,8 @@ shard_free(struct shard *s)
 {
 	slots_free(s->slots);
 	slots_free(s->loading);
+	staged_free(s->staged);
+	staged_free(s->loading_staged);
 	group_actions_fini(&s->out);
 	records_fini(&s->records);
 	topic_unref(s->topic);

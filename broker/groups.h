@@ -33,6 +33,7 @@
 #include "broker/loader.h"
 #include "broker/offsets.h"
 #include "broker/offsets_log.h"
+#include "broker/staged.h"
 #include "broker/sync_calls.h"
 #include "kafka/errors.h"
 #include "kafka/messages.h"
@@ -66,6 +67,7 @@ struct shard {			/* owner: home's thread */
 	struct topic		*topic;		/* a reference; NULL: not yet */
 	struct partition	*log;		/* of topic */
 	struct map		*slots;
+	struct staged		*staged;	/* its groups have slots */
 	struct shard_wait	*waits;
 	struct group_actions	 out;
 	struct records		 records;
@@ -74,7 +76,8 @@ struct shard {			/* owner: home's thread */
 	struct loop_task	 rewrite;
 	/* the loader's */
 	struct load		 load;
-	struct map		*loading;
+	struct map		*loading;	/* slots */
+	struct staged		*loading_staged;
 	struct loop_task	 loaded;
 	struct err		 load_err;
 };
@@ -150,11 +153,18 @@ void	 slot_run(struct slot *);
  * not be written, nothing was done. */
 bool	 slot_delete(struct slot *, struct err *);
 void	 slot_free(struct slot *);
+/* Everything of the group that a commit made, or will when its transaction
+ * commits; *tmp is for offsets_free. */
+const struct offsets *slot_offsets(const struct slot *, struct offsets **tmp);
+/* A tombstone of it is in the log: forgets one, also staged. */
+void	 slot_forget(struct slot *, struct slice topic, int32_t partition);
+/* An offset of a transaction that was committed, in the order of the log. */
+void	 slot_take_over(struct slot *, const struct offsets *);
 /* After the load: takes it in, the group's record becomes the group.  The
  * caller then calls slot_run. */
 void	 slot_restore(struct slot *);
-/* Forgets offsets for which old says so, with tombstones; -1: nothing was
- * done.  In the end the group itself when nothing is left of it. */
+/* Forgets offsets for which old says so, also of those that are staged, with
+ * tombstones; -1: nothing was done.  In the end the group itself when nothing is left of it. */
 int	 slot_prune(struct slot *, bool (*old)(const struct slot *, void *,
 	    const struct offsets_topic *, const struct committed *),
 	    void *arg, struct err *);
@@ -168,6 +178,9 @@ void	 sync_answer(struct slot *, const struct group_action *);
  * loop when they are on the disk; -1: they were not written, fn is not run. */
 int	 shard_write(struct shard *, void (*fn)(void *, int16_t error),
 	    void *arg, struct err *);
+/* Appends the end of a transaction to the log, as shard_write does records. */
+int	 shard_write_marker(struct shard *, const struct txn_marker *,
+	    sync_call_fn *fn, void *arg, struct err *);
 /* fn runs when everything appended so far is on the disk. */
 void	 shard_synced(struct shard *, sync_call_fn *fn, void *arg);
 /* The partition, created on first use; -1 with the reason. */

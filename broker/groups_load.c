@@ -26,15 +26,36 @@ loading_slot(struct shard *s, struct slice group)
 }
 
 static void
-on_offset(void *ctx, struct slice group, struct slice topic,
-    int32_t partition, const struct committed *c)
+on_offset(void *ctx, int64_t producer_id, struct slice group,
+    struct slice topic, int32_t partition, const struct committed *c)
 {
-	struct slot *slot = loading_slot(ctx, group);
+	struct shard *s = ctx;
+	struct slot *slot = loading_slot(s, group);
 
-	if (c == NULL)
+	if (c == NULL) {
 		(void)offsets_remove(slot->offsets, topic, partition);
+		staged_remove(s->loading_staged, group, topic, partition);
+	} else if (producer_id >= 0)
+		staged_put(s->loading_staged, producer_id, group, topic,
+		    partition, c);
 	else
 		offsets_put(slot->offsets, topic, partition, c);
+}
+
+static void
+on_committed(void *ctx, struct slice group, const struct offsets *o)
+{
+	slot_take_over(loading_slot(ctx, group), o);
+}
+
+/* What has none here stays staged: the marker is still to come. */
+static void
+on_marker(void *ctx, int64_t producer_id, bool commit)
+{
+	struct shard *s = ctx;
+
+	staged_end(s->loading_staged, producer_id,
+	    commit ? on_committed : NULL, s);
 }
 
 static void
@@ -81,8 +102,11 @@ take_in(struct shard *s)
 	void *slot;
 
 	map_free(s->slots);
+	staged_free(s->staged);
 	s->slots = s->loading;
+	s->staged = s->loading_staged;
 	s->loading = NULL;
+	s->loading_staged = NULL;
 	s->state = SHARD_READY;
 	while (map_next(s->slots, &it, NULL, &slot)) {
 		slot_restore(slot);
@@ -118,17 +142,20 @@ static void
 load(struct load *job)
 {
 	struct shard *s = container_of(job, struct shard, load);
-	struct offsets_log_ops ops = { on_offset, on_group, s };
+	struct offsets_log_ops ops = { on_offset, on_group, on_marker, s };
 	size_t it = 0;
 	void *slot;
 
 	s->loading = map_new();
+	s->loading_staged = staged_new();
 	s->load_err = (struct err)ERR_INIT;
 	if (offsets_log_load(s->log, &ops, &s->logged, &s->load_err) == -1) {
 		while (map_next(s->loading, &it, NULL, &slot))
 			slot_free(slot);
 		map_free(s->loading);
+		staged_free(s->loading_staged);
 		s->loading = NULL;
+		s->loading_staged = NULL;
 	}
 	s->loaded.fn = on_loaded;
 	loop_post(s->home->loop, &s->loaded);

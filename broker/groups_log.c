@@ -19,7 +19,9 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "broker/subscription.h"
 #include "broker/topic.h"
+#include "kafka/records.h"
 
 #define REWRITE_FLOOR	(4u << 20)
 #define REWRITE_FACTOR	4
@@ -75,6 +77,21 @@ shard_write(struct shard *s, sync_call_fn *fn, void *arg,
 	}
 	s->logged += s->records.written;
 	shard_consider_rewrite(s);
+	return (0);
+}
+
+int
+shard_write_marker(struct shard *s, const struct txn_marker *m,
+    sync_call_fn *fn, void *arg, struct err *e)
+{
+	struct sync_call *c = call_new(s, fn, arg);
+
+	if (shard_log(s, e) == -1 ||
+	    partition_txn_end(s->log, m, sync_call_wait(c), e) == -1) {
+		sync_call_free(c);
+		return (-1);
+	}
+	s->logged += KBATCH_CONTROL_SIZE;
 	return (0);
 }
 
@@ -167,7 +184,7 @@ rewrite_begin(struct shard *s, int64_t *base, struct err *e)
 	int rc;
 
 	mutex_lock(&s->log->lock);
-	rc = seglog_roll(s->log->log, e);
+	rc = partition_roll_locked(s->log, e);
 	*base = seglog_end(s->log->log);
 	mutex_unlock(&s->log->lock);
 	return (rc);
@@ -201,16 +218,19 @@ rewrite_task(struct loop_task *t)
 {
 	struct shard *s = container_of(t, struct shard, rewrite);
 
-	if (s->state == SHARD_READY)
+	if (s->state == SHARD_READY && staged_transactions(s->staged) == 0)
 		rewrite(s);
 }
 
-/* Not in the caller's call: it has yet to change in memory what it wrote. */
+/* Not in the caller's call: it has yet to change in memory what it wrote.  Nor
+ * while offsets are staged: the copy would be without them, as only a marker
+ * can follow a transaction's records. */
 void
 shard_consider_rewrite(struct shard *s)
 {
 	if (s->logged <= REWRITE_FLOOR ||
-	    s->logged <= REWRITE_FACTOR * s->live || s->rewrite.queued)
+	    s->logged <= REWRITE_FACTOR * s->live || s->rewrite.queued ||
+	    staged_transactions(s->staged) > 0)
 		return;
 	s->rewrite.fn = rewrite_task;
 	loop_post(s->home->loop, &s->rewrite);
@@ -219,40 +239,10 @@ shard_consider_rewrite(struct shard *s)
 /* --- what is over --- */
 
 /*
- * Does a member's subscription (ConsumerProtocolSubscription: int16 version,
- * array of topic names, ...) name the topic?  What cannot be read names all.
- */
-static bool
-subscription_has(struct slice metadata, struct slice topic)
-{
-	struct kreader r = kreader_of(metadata, false);
-	int32_t i, n;
-
-	(void)kread_i16(&r);
-	n = kread_count(&r, 2, false);
-	for (i = 0; i < n && !r.bad; i++)
-		if (slice_eq(kread_str(&r), topic))
-			return (true);
-	return (r.bad);
-}
-
-static bool
-subscribed(const struct group *g, struct slice topic)
-{
-	const struct group_member *m;
-
-	if (!slice_eq_str(g->protocol_type, "consumer"))
-		return (true);
-	TAILQ_FOREACH(m, &g->members, link)
-		if (subscription_has(group_metadata(g, m), topic))
-			return (true);
-	return (false);
-}
-
-/*
  * KIP-211: the offsets of a group without members go when it has been empty
  * for the retention time; those of a group with members when none of them is
  * subscribed any more; those of a simple consumer by the time of the commit.
+ * Not while an open transaction is about to replace it.
  */
 static bool
 expired(const struct slot *slot, void *arg, const struct offsets_topic *t,
@@ -266,8 +256,10 @@ expired(const struct slot *slot, void *arg, const struct offsets_topic *t,
 		since = g->state_ms;
 	if (now - since < b->cfg.offsets_retention_min * 60000)
 		return (false);
+	if (staged_has(slot->shard->staged, g->id, t->name, c->partition))
+		return (false);
 	return (g->state == GROUP_EMPTY ||
-	    (g->state == GROUP_STABLE && !subscribed(g, t->name)));
+	    (g->state == GROUP_STABLE && !group_subscribed(g, t->name)));
 }
 
 void
@@ -313,7 +305,8 @@ shard_forget_topic(struct shard *s, char *topic)
 	while (map_next(s->slots, &it, NULL, &v)) {
 		struct slot *slot = v;
 
-		if (offsets_topic(slot->offsets, slice_str(topic)) != NULL &&
+		if ((offsets_topic(slot->offsets, slice_str(topic)) != NULL ||
+		    staged_has_group(s->staged, slot->group->id)) &&
 		    slot_prune(slot, of_topic, topic, &err) == -1)
 			log_warn("broker", "offsets of the deleted topic %s "
 			    "stay until the next start: %s", topic, err.msg);

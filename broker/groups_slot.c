@@ -178,7 +178,8 @@ static bool
 slot_vacant(const struct slot *slot)
 {
 	return (group_vacant(slot->group) && slot->value.p == NULL &&
-	    slot->writes == 0 && offsets_count(slot->offsets) == 0);
+	    slot->writes == 0 && offsets_count(slot->offsets) == 0 &&
+	    !staged_has_group(slot->shard->staged, slot->group->id));
 }
 
 void
@@ -252,6 +253,52 @@ slot_delete(struct slot *slot, struct err *e)
 	return (true);
 }
 
+/* --- offsets --- */
+
+const struct offsets *
+slot_offsets(const struct slot *slot, struct offsets **tmp)
+{
+	const struct offsets_topic *t;
+	size_t i, it = 0;
+
+	*tmp = NULL;
+	if (!staged_has_group(slot->shard->staged, slot->group->id))
+		return (slot->offsets);
+	*tmp = offsets_new();
+	while ((t = offsets_next(slot->offsets, &it)) != NULL)
+		for (i = 0; i < t->n; i++)
+			offsets_put(*tmp, t->name, t->v[i].partition,
+			    &t->v[i]);
+	staged_keys(slot->shard->staged, slot->group->id, *tmp);
+	return (*tmp);
+}
+
+void
+slot_forget(struct slot *slot, struct slice topic, int32_t partition)
+{
+	staged_remove(slot->shard->staged, slot->group->id, topic, partition);
+	(void)offsets_remove(slot->offsets, topic, partition);
+}
+
+/* What was committed outside the transaction behind its record stays, as it
+ * does in a log that is read by key. */
+void
+slot_take_over(struct slot *slot, const struct offsets *from)
+{
+	const struct offsets_topic *t;
+	const struct committed *have;
+	size_t i, it = 0;
+
+	while ((t = offsets_next(from, &it)) != NULL)
+		for (i = 0; i < t->n; i++) {
+			have = offsets_get(slot->offsets, t->name,
+			    t->v[i].partition);
+			if (have == NULL || have->at < t->v[i].at)
+				offsets_put(slot->offsets, t->name,
+				    t->v[i].partition, &t->v[i]);
+		}
+}
+
 struct pruned {
 	const struct offsets_topic *topic;
 	int32_t			 partition;
@@ -262,7 +309,8 @@ nothing_left(const struct slot *slot)
 {
 	return (offsets_count(slot->offsets) == 0 &&
 	    slot->group->state == GROUP_EMPTY && slot->group->npending == 0 &&
-	    slot->writes == 0);
+	    slot->writes == 0 &&
+	    !staged_has_group(slot->shard->staged, slot->group->id));
 }
 
 int
@@ -273,10 +321,12 @@ slot_prune(struct slot *slot, bool (*old)(const struct slot *, void *,
 	struct shard *s = slot->shard;
 	const struct offsets_topic *t;
 	struct pruned *v = NULL;
+	struct offsets *tmp;
+	const struct offsets *all = slot_offsets(slot, &tmp);
 	size_t i, it = 0, n = 0, cap = 0;
 	int rc = 0;
 
-	while ((t = offsets_next(slot->offsets, &it)) != NULL)
+	while ((t = offsets_next(all, &it)) != NULL)
 		for (i = 0; i < t->n; i++) {
 			if (!old(slot, arg, t, &t->v[i]))
 				continue;
@@ -289,9 +339,9 @@ slot_prune(struct slot *slot, bool (*old)(const struct slot *, void *,
 		rc = shard_write(s, NULL, NULL, e);
 	/* Those of one topic stand together: it goes with the last. */
 	for (i = 0; rc == 0 && i < n; i++)
-		(void)offsets_remove(slot->offsets, v[i].topic->name,
-		    v[i].partition);
+		slot_forget(slot, v[i].topic->name, v[i].partition);
 	free(v);
+	offsets_free(tmp);
 	if (rc == 0 && nothing_left(slot))
 		rc = slot_delete(slot, e) ? 0 : -1;
 	return (rc);

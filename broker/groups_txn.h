@@ -27,7 +27,6 @@ struct groups_marker {
 	/* private */
 	struct broker		*broker;
 	struct loop_task	 task;
-	struct groups_marker	*next;
 };
 void	 groups_txn_end(struct broker *, struct groups_marker *);
 

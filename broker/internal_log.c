@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kafka/errors.h"
 
 #define READ_SIZE	(1u << 20)
 
@@ -25,6 +26,7 @@ records_drop(struct records *rs)
 {
 	kwriter_reset(&rs->w);
 	rs->n = 0;
+	rs->txn = NULL;
 }
 
 size_t
@@ -77,6 +79,38 @@ build(const struct records *rs, struct kbuilder *b, int64_t now)
 	}
 }
 
+/* Kafka numbers such batches 0, and so do we; nobody looks at it. */
+static void
+build_txn(struct kbuilder *b, const struct records_txn *txn)
+{
+	b->attributes = KATTR_TRANSACTIONAL;
+	b->producer_id = txn->producer_id;
+	b->producer_epoch = txn->epoch;
+	b->base_sequence = 0;
+}
+
+/* One critical section, so that nothing of a transaction comes behind its
+ * marker. */
+static int
+append_txn(struct partition *p, struct seglog_batch *batch,
+    struct records_txn *txn, struct sync_wait *wait, struct err *e)
+{
+	int rc;
+
+	if (partition_open(p, e) == -1)
+		return (-1);
+	mutex_lock(&p->lock);
+	txn->error = partition_txn_check_locked(p, txn->producer_id,
+	    txn->epoch);
+	if (txn->error == KERR_NONE)
+		txn->error = txn->may(txn);
+	rc = txn->error != KERR_NONE ?
+	    err_set(e, ERR_REFUSED, "%s", kerr_text(txn->error)) :
+	    partition_append_locked(p, batch, 1, APPEND_RESERVE, wait, e);
+	mutex_unlock(&p->lock);
+	return (rc);
+}
+
 static int
 append(struct records *rs, struct partition *p, struct sync_wait *wait,
     struct err *e)
@@ -92,11 +126,15 @@ append(struct records *rs, struct partition *p, struct sync_wait *wait,
 	buf = xmalloc(cap);
 	kbuilder_init(&b, buf, cap, now);
 	build(rs, &b, now);
+	if (rs->txn != NULL)
+		build_txn(&b, rs->txn);
 	size = kbuilder_finish(&b);
 	memcpy(batch.header, buf, SEGLOG_HEADER);
 	batch.body = slice_of(buf + SEGLOG_HEADER, size - SEGLOG_HEADER);
-	rc = partition_append(p, &batch, 1, APPEND_RESERVE, wait, e);
+	rc = rs->txn != NULL ? append_txn(p, &batch, rs->txn, wait, e) :
+	    partition_append(p, &batch, 1, APPEND_RESERVE, wait, e);
 	rs->written = rc == 0 ? size : 0;
+	rs->base = rc == 0 ? batch.base_offset : -1;
 	free(buf);
 	return (rc);
 }

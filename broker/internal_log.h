@@ -31,6 +31,16 @@
 /* The largest batch: a group whose record is larger cannot be stored. */
 #define RECORDS_MAX	(64u << 20)
 
+/* A transaction that records belong to.  may is asked with the partition's lock
+ * held, when the partition itself takes this producer's: KERR_NONE or an error,
+ * with which nothing is written. */
+struct records_txn {
+	int64_t		 producer_id;
+	int16_t		 epoch;
+	int16_t		(*may)(struct records_txn *);
+	int16_t		 error;		/* of the checks */
+};
+
 struct records {
 	struct kwriter	 w;		/* keys and values back to back */
 	struct records_row {
@@ -38,7 +48,9 @@ struct records {
 		bool	 gone;		/* tombstone: value null */
 	}		*v;
 	size_t		 n, cap;
+	struct records_txn *txn;	/* of what is collected; NULL: none */
 	uint64_t	 written;	/* bytes of the last append */
+	int64_t		 base;		/* offset of the last append */
 };
 
 #define RECORDS_INIT	{ .w = { .limit = RECORDS_MAX } }
@@ -58,8 +70,8 @@ struct slice records_last_value(const struct records *);
 /*
  * Appends what was collected, as one batch stamped now (wall clock), and
  * forgets it, also on an error.  wait: as in partition_append.  ERR_TOO_LARGE:
- * more than RECORDS_MAX.  Without records nothing is written, and wait runs
- * when what was there is synced.
+ * more than RECORDS_MAX; ERR_REFUSED: rs->txn->error says why.  Without records
+ * nothing is written, and wait runs when what was there is synced.
  */
 int	 records_append(struct records *, struct partition *,
 	    struct sync_wait *, struct err *);

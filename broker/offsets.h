@@ -21,6 +21,7 @@ struct committed {
 	int32_t		 leader_epoch;	/* -1: not said */
 	int64_t		 offset;
 	int64_t		 commit_ms;	/* wall */
+	int64_t		 at;		/* in the log: a later one holds */
 	struct slice	 metadata;	/* the store's own copy */
 };
 

@@ -98,44 +98,62 @@ records_group_gone(struct records *rs, struct slice group)
 /* --- reading back --- */
 
 static void
-take_offset(const struct offsets_log_ops *ops,
-    const struct km_offset_commit_key *k, struct slice value, struct err *e)
+take_offset(const struct offsets_log_ops *ops, int64_t producer_id,
+    const struct km_offset_commit_key *k, const struct krecord *rec,
+    struct err *e)
 {
 	struct km_offset_commit_value v;
 	struct committed c;
 
-	if (value.p == NULL) {
-		ops->offset(ops->ctx, k->group, k->topic, k->partition, NULL);
+	if (rec->value.p == NULL) {
+		ops->offset(ops->ctx, producer_id, k->group, k->topic,
+		    k->partition, NULL);
 		return;
 	}
-	if (kinternal_offset_decode(value, &v, e) == -1)
+	if (kinternal_offset_decode(rec->value, &v, e) == -1)
 		return;
 	c = (struct committed){ .partition = k->partition,
 	    .leader_epoch = v.leader_epoch, .offset = v.offset,
-	    .commit_ms = v.commit_timestamp, .metadata = v.metadata };
-	ops->offset(ops->ctx, k->group, k->topic, k->partition, &c);
+	    .commit_ms = v.commit_timestamp, .at = rec->offset,
+	    .metadata = v.metadata };
+	ops->offset(ops->ctx, producer_id, k->group, k->topic, k->partition,
+	    &c);
 }
 
 static void
-take_record(const struct offsets_log_ops *ops, const struct krecord *rec,
-    struct err *e)
+take_record(const struct offsets_log_ops *ops, int64_t producer_id,
+    const struct krecord *rec, struct err *e)
 {
 	struct kinternal_key k;
 
 	if (kinternal_key_decode(rec->key, &k, e) == -1)
 		return;
 	if (k.kind == KINTERNAL_OFFSET)
-		take_offset(ops, &k.u.offset, rec->value, e);
+		take_offset(ops, producer_id, &k.u.offset, rec, e);
 	else if (k.kind == KINTERNAL_GROUP)
 		ops->group(ops->ctx, k.u.group.group, rec->value);
+}
+
+/* Control records of other kinds are none of ours. */
+static void
+take_control(const struct offsets_log_ops *ops, int64_t producer_id,
+    const struct krecord *rec)
+{
+	int type = rec->key.len < 4 ? -1 : get_be16(rec->key.p + 2);
+
+	if (type == KCONTROL_COMMIT || type == KCONTROL_ABORT)
+		ops->marker(ops->ctx, producer_id, type == KCONTROL_COMMIT);
 }
 
 static void
 on_record(void *ctx, const struct kbatch *b, const struct krecord *rec,
     struct err *e)
 {
-	if ((b->attributes & KATTR_CONTROL) == 0)
-		take_record(ctx, rec, e);
+	if ((b->attributes & KATTR_CONTROL) != 0)
+		take_control(ctx, b->producer_id, rec);
+	else
+		take_record(ctx, (b->attributes & KATTR_TRANSACTIONAL) != 0 ?
+		    b->producer_id : -1, rec, e);
 }
 
 int

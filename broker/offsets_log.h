@@ -38,12 +38,16 @@ void	 records_group_value(struct records *, struct slice group,
 	    struct slice value);
 void	 records_group_gone(struct records *, struct slice group);
 
+/* Slices are valid during the calls.  producer_id -1: not in a transaction. */
 struct offsets_log_ops {
-	/* c NULL: a tombstone. Slices are valid during the call. */
-	void	(*offset)(void *ctx, struct slice group, struct slice topic,
-		    int32_t partition, const struct committed *c);
+	/* c NULL: a tombstone. */
+	void	(*offset)(void *ctx, int64_t producer_id, struct slice group,
+		    struct slice topic, int32_t partition,
+		    const struct committed *c);
 	/* The encoded GroupMetadataValue; p NULL: a tombstone. */
 	void	(*group)(void *ctx, struct slice group, struct slice value);
+	/* The end of a transaction. */
+	void	(*marker)(void *ctx, int64_t producer_id, bool commit);
 	void	*ctx;
 };
 /*
