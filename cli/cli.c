@@ -15,6 +15,8 @@ const struct command cli_commands[] = {
 	    "show and change settings of topics and brokers" },
 	{ "delete-records", delete_records_command,
 	    "delete the records of a partition before an offset" },
+	{ "perf", perf_command,
+	    "measure a cluster: producer, consumer, latency" },
 	{ "dump-log", dump_log_command,
 	    "print a segment file, of a partition or a file channel" },
 	{ NULL, NULL, NULL }

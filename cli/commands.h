@@ -8,6 +8,7 @@ int	console_consumer_command(int argc, char **argv);
 int	consumer_groups_command(int argc, char **argv);
 int	configs_command(int argc, char **argv);
 int	delete_records_command(int argc, char **argv);
+int	perf_command(int argc, char **argv);
 int	dump_log_command(int argc, char **argv);
 
 #endif

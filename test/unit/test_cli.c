@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/flags.h"
+#include "cli/histogram.h"
 #include "cli/properties.h"
 #include "kafka/records.h"
 #include "test/unit/capture.h"
@@ -371,6 +372,52 @@ START_TEST(test_dump_damaged)
 }
 END_TEST
 
+/* --- histogram --- */
+
+START_TEST(test_histogram)
+{
+	static struct histogram h;
+	uint64_t i;
+
+	ck_assert(histogram_ms(&h, 0.5) == 0 && histogram_mean_ms(&h) == 0);
+	for (i = 1; i <= 100000; i++)
+		histogram_add(&h, i);
+	ck_assert_uint_eq(h.n, 100000);
+	ck_assert_double_eq_tol(histogram_mean_ms(&h), 50.0005, 1e-9);
+	ck_assert_double_eq_tol(histogram_max_ms(&h), 100, 1e-9);
+	ck_assert_double_eq_tol(histogram_ms(&h, 0.5), 50, 50 * 0.016);
+	ck_assert_double_eq_tol(histogram_ms(&h, 0.99), 99, 99 * 0.016);
+	ck_assert_double_eq_tol(histogram_ms(&h, 0.00001), 0.002, 1e-9);
+	ck_assert_double_eq_tol(histogram_ms(&h, 1), 100, 1e-9);
+	histogram_reset(&h);
+	histogram_add(&h, 0);
+	ck_assert(h.n == 1 && histogram_ms(&h, 0.5) == 0);
+	histogram_add(&h, UINT64_MAX);
+	ck_assert_double_gt(histogram_ms(&h, 0.999), 1e9);
+}
+END_TEST
+
+/* Whatever is added alone is found again, 1/64 off at most. */
+START_TEST(test_histogram_values)
+{
+	static struct histogram h;
+	uint64_t v, x;
+	int bit;
+
+	for (bit = 0; bit < HISTOGRAM_TOP; bit++)
+		for (x = 0; x < 3; x++) {
+			v = (UINT64_C(1) << bit) + x - 1;
+			histogram_reset(&h);
+			histogram_add(&h, v);
+			histogram_add(&h, UINT64_MAX);
+			ck_assert_double_ge(histogram_ms(&h, 0) * 1000,
+			    (double)v - 1e-3);
+			ck_assert_double_le(histogram_ms(&h, 0) * 1000,
+			    (double)v * (1 + 1.0 / 64) + 1e-3);
+		}
+}
+END_TEST
+
 /* --- exit statuses --- */
 
 static const struct {
@@ -470,6 +517,35 @@ static const struct {
 	    CLI_USAGE, "give an offset, or -1 for the end" },
 	{ "delete-records --offset-json-file /does/not/exist", CLI_FAILED,
 	    "/does/not/exist: No such file" },
+	{ "perf", CLI_USAGE, "Give producer, consumer or latency" },
+	{ "perf --help", CLI_OK, "" },
+	{ "perf produce", CLI_USAGE, "Give producer, consumer or latency" },
+	{ "perf producer --num-records 1 --record-size 1", CLI_USAGE,
+	    "which topic" },
+	{ "perf producer --topic t --record-size 1", CLI_USAGE, "how many" },
+	{ "perf producer --topic t --num-records 1", CLI_USAGE, "of what? "
+	    "Give one of --record-size" },
+	{ "perf producer --topic t --num-records 1 --record-size 1 "
+	    "--payload-monotonic", CLI_USAGE, "of what?" },
+	{ "perf producer --topic t --num-records 1 --record-size 0",
+	    CLI_USAGE, "--record-size: give" },
+	{ "perf producer --topic t --num-records 1 --record-size 1 "
+	    "--throughput 0", CLI_USAGE, "--throughput: give" },
+	{ "perf producer --topic t --num-records 1 --record-size 1 "
+	    "--producer-props acks=1 nothing=1", CLI_CONFIG,
+	    "No such configuration property" },
+	{ "perf producer --topic t --num-records 1 --record-size 1 "
+	    "--producer-props acks=1 bootstrap.servers=127.0.0.1:1",
+	    CLI_UNAVAILABLE, "no broker answers at 127.0.0.1:1" },
+	{ "perf consumer --messages 1", CLI_USAGE, "which topic" },
+	{ "perf consumer --topic t", CLI_USAGE, "how many" },
+	{ "perf consumer --topic t --messages 1 --timeout 0", CLI_USAGE,
+	    "--timeout and --reporting-interval" },
+	{ "perf consumer --topic t --messages 1 --bootstrap-server "
+	    "127.0.0.1:1", CLI_UNAVAILABLE, "no broker answers" },
+	{ "perf latency --topic t", CLI_USAGE, "how many" },
+	{ "perf latency --topic t --num-records 1 --producer-acks 0",
+	    CLI_USAGE, "give 1 or all" },
 };
 
 START_TEST(test_status)
@@ -500,6 +576,8 @@ main(void)
 		{ .fn = &test_dump_zero_tail },
 		{ .fn = &test_dump_cut },
 		{ .fn = &test_dump_damaged },
+		{ .fn = &test_histogram },
+		{ .fn = &test_histogram_values },
 		{ .fn = &test_status, .rows = NELEM(statuses) },
 	};
 
