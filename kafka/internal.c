@@ -1,7 +1,7 @@
 /*
  * The int16 in front says the version of what follows; the rest is the
- * interpreter's.  None of these messages but the group's value has an array,
- * so the others need no arena.
+ * interpreter's.  Keys and the offset's value have no arrays, so they need no
+ * arena.
  */
 #include "kafka/internal.h"
 
@@ -9,6 +9,8 @@
 #define GROUP_KEY	2
 #define VALUE		3
 #define VALUE_MAX	4	/* highest that we read */
+#define TXN_KEY		0
+#define TXN_VALUE_MAX	1
 
 /* Splits off the version. */
 static int
@@ -35,14 +37,14 @@ decode(const struct kdesc *desc, int version, struct slice in,
 }
 
 static int
-decode_value(const struct kdesc *desc, struct slice in, struct arena *arena,
-    void *out, struct err *e)
+decode_value(const struct kdesc *desc, int16_t max, struct slice in,
+    struct arena *arena, void *out, struct err *e)
 {
 	int16_t version = 0;
 
 	if (take_version(&in, &version, e) == -1)
 		return (-1);
-	if (version < 0 || version > VALUE_MAX)
+	if (version < 0 || version > max)
 		return (err_set(e, ERR_CORRUPT, "%s: version %d is not known",
 		    desc->name, version));
 	return (decode(desc, version, in, arena, out, e));
@@ -99,7 +101,8 @@ int
 kinternal_offset_decode(struct slice in, struct km_offset_commit_value *v,
     struct err *e)
 {
-	return (decode_value(&kd_offset_commit_value, in, NULL, v, e));
+	return (decode_value(&kd_offset_commit_value, VALUE_MAX, in, NULL, v,
+	    e));
 }
 
 void
@@ -113,7 +116,8 @@ int
 kinternal_group_decode(struct slice in, struct arena *arena,
     struct km_group_metadata_value *v, struct err *e)
 {
-	return (decode_value(&kd_group_metadata_value, in, arena, v, e));
+	return (decode_value(&kd_group_metadata_value, VALUE_MAX, in, arena, v,
+	    e));
 }
 
 void
@@ -121,4 +125,47 @@ kinternal_group_encode(struct kwriter *w,
     const struct km_group_metadata_value *v)
 {
 	encode(&kd_group_metadata_value, VALUE, v, w);
+}
+
+int
+kinternal_txn_key_decode(struct slice in, struct slice *id, struct err *e)
+{
+	struct km_transaction_log_key k;
+	int16_t version = 0;
+
+	if (take_version(&in, &version, e) == -1)
+		return (-1);
+	if (version != TXN_KEY)
+		return (err_set(e, ERR_CORRUPT, "transaction_log_key: version "
+		    "%d is not known", version));
+	if (decode(&kd_transaction_log_key, version, in, NULL, &k, e) == -1)
+		return (-1);
+	*id = k.transactional_id;
+	return (0);
+}
+
+void
+kinternal_txn_key(struct kwriter *w, struct slice id)
+{
+	struct km_transaction_log_key k = { id };
+
+	encode(&kd_transaction_log_key, TXN_KEY, &k, w);
+}
+
+int
+kinternal_txn_decode(struct slice in, struct arena *arena,
+    struct km_transaction_log_value *v, struct err *e)
+{
+	return (decode_value(&kd_transaction_log_value, TXN_VALUE_MAX, in,
+	    arena, v, e));
+}
+
+void
+kinternal_txn_encode(struct kwriter *w,
+    const struct km_transaction_log_value *v)
+{
+	bool tagged = v->previous_producer_id != -1 ||
+	    v->next_producer_id != -1 || v->client_transaction_version != 0;
+
+	encode(&kd_transaction_log_value, tagged ? 1 : 0, v, w);
 }

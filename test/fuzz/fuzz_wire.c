@@ -3,10 +3,11 @@
  * encoded and decoded again, to the same bytes; the Produce walk agrees with
  * the interpreter.
  *
- *	byte 0	key of an API; INTERNAL: a record of __consumer_offsets;
+ *	byte 0	key of an API; INTERNAL: a record of an internal topic;
  *		FRAME: a request frame, header and body
  *	byte 1	version, and RESPONSE for the response; of an internal one
- *		which: key, value of an offset, value of a group
+ *		which: key, value of an offset, value of a group, key and
+ *		value of a transaction
  *	rest	the message
  */
 #include <stdlib.h>
@@ -91,16 +92,22 @@ internal(int which, struct slice in)
 {
 	struct km_group_metadata_value group;
 	struct km_offset_commit_value offset;
+	struct km_transaction_log_value txn;
 	struct kinternal_key key;
 	struct arena arena;
+	struct slice id;
 
 	arena_init(&arena, 4096, LIMIT);
 	if (which == 0)
 		(void)kinternal_key_decode(in, &key, NULL);
 	else if (which == 1)
 		(void)kinternal_offset_decode(in, &offset, NULL);
-	else
+	else if (which == 2)
 		(void)kinternal_group_decode(in, &arena, &group, NULL);
+	else if (which == 3)
+		(void)kinternal_txn_key_decode(in, &id, NULL);
+	else
+		(void)kinternal_txn_decode(in, &arena, &txn, NULL);
 	arena_fini(&arena);
 }
 
@@ -119,7 +126,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    0 && h.served)
 			message(h.api->request, h.version, h.body);
 	} else if (data[0] == INTERNAL) {
-		internal(data[1] % 3, in);
+		internal(data[1] % 5, in);
 	} else if ((api = kapi_get(data[0])) != NULL) {
 		message((data[1] & RESPONSE) != 0 ? api->response :
 		    api->request, data[1] & 15, in);

@@ -18,8 +18,8 @@ frames.txt    API VERSION HEX HEX: request header (correlation id 66051, client
               id "leat"), response header (correlation id 66051), no bodies.
 batches.txt   NAME HEX TEXT: record batches, by codec.
 snappy.txt    NAME HEX HEX: a raw snappy block, and what it unfolds to.
-internal.txt  NAME VERSION HEX TEXT: records of __consumer_offsets, packed here
-              by hand.
+internal.txt  NAME VERSION HEX TEXT: records of __consumer_offsets and
+              __transaction_state, packed here by hand.
 
 It also writes the seeds in test/fuzz/corpus/wire and test/fuzz/corpus/records.
 """
@@ -309,6 +309,27 @@ def internal(out):
          '{protocol_type:"consumer",generation:4,protocol:null,leader:null,'
          'current_state_timestamp:1700,members:[]}')
 
+    line('transaction_log_key', 0, struct.pack('>h', 0) + string('tx1'),
+         '{transactional_id:"tx1"}')
+    ids = struct.pack('>qhib', 7, 3, 60000, 1)
+    ends = struct.pack('>qq', 1800, 1700)
+    text = '{producer_id:7,%sproducer_epoch:3,transaction_timeout_ms:60000,' \
+        'transaction_status:%d,transaction_partitions:%s,' \
+        'transaction_last_update_timestamp_ms:1800,' \
+        'transaction_start_timestamp_ms:%d%s}'
+    line('transaction_log_value', 0, struct.pack('>h', 0) + ids +
+         struct.pack('>i', 1) + string('t1') + struct.pack('>iii', 2, 0, 2) +
+         ends, text % ('', 1, '[{topic:"t1",partition_ids:[0,2]}]', 1700, ''))
+    line('transaction_log_value', 0, struct.pack('>hqhibi', 0, 7, 3, 60000, 0,
+         -1) + struct.pack('>qq', 1800, -1), text % ('', 0, 'null', -1, ''))
+    line('transaction_log_value', 1, struct.pack('>h', 1) + ids +
+         b'\x02\x03t1\x03' + struct.pack('>ii', 0, 2) + b'\0' + ends +
+         b'\x03\0\x08' + struct.pack('>q', 5) + b'\x01\x08' +
+         struct.pack('>q', 9) + b'\x02\x02' + struct.pack('>h', 2),
+         text % ('previous_producer_id:5,next_producer_id:9,', 1,
+                 '[{topic:"t1",partition_ids:[0,2]}]', 1700,
+                 ',client_transaction_version:2'))
+
 
 def corpus(target, name, data):
     folder = os.path.join(HERE, '..', 'fuzz', 'corpus', target)
@@ -336,11 +357,13 @@ def seeds():
                                    correlation_id=7, client_id='leat')
             corpus('wire', 'frame', b'\xff' + header.encode(flexible=True) +
                    bytes.fromhex(data))
-    kinds = ('key', 'offset_commit_value', 'group_metadata_value')
+    kinds = ('commit_key', 'offset_commit_value', 'group_metadata_value',
+             'log_key', 'log_value')
     for line in open(os.path.join(HERE, 'internal.txt')):
         name, version, data, _ = line.split(' ')
         for i, kind in enumerate(kinds):
-            if name.endswith(kind):
+            if name.endswith(kind) or (i == 0 and
+                                       name == 'group_metadata_key'):
                 corpus('wire', 'internal_%s_%s' % (name, version),
                        bytes((254, i)) + bytes.fromhex(data))
     codecs = {'gzip': 1, 'snappy': 2, 'lz4': 3, 'zstd': 4}

@@ -278,6 +278,20 @@ START_TEST(golden_internal)
 			    0);
 			text = message_text(desc, version, &v);
 			kinternal_offset_encode(&w, &v);
+		} else if (desc == &kd_transaction_log_key) {
+			struct km_transaction_log_key k;
+
+			ck_assert_int_eq(kinternal_txn_key_decode(in,
+			    &k.transactional_id, NULL), 0);
+			text = message_text(desc, version, &k);
+			kinternal_txn_key(&w, k.transactional_id);
+		} else if (desc == &kd_transaction_log_value) {
+			struct km_transaction_log_value v;
+
+			ck_assert_int_eq(kinternal_txn_decode(in, &arena, &v,
+			    NULL), 0);
+			text = message_text(desc, version, &v);
+			kinternal_txn_encode(&w, &v);
 		} else {
 			ck_assert_int_eq(kinternal_group_decode(in, &arena,
 			    &out.group, NULL), 0);
@@ -286,9 +300,11 @@ START_TEST(golden_internal)
 		}
 		ck_assert_str_eq(text, g.field[3]);
 		free(text);
-		/* Key versions 1 and 2 and value version 3 are ours too. */
-		if (strstr(g.field[0], "value") != NULL ? version == 3 :
-		    version != 0)
+		/* Key versions 1 and 2 and value version 3 are ours too, and
+		 * all of the transactions'. */
+		if (strncmp(g.field[0], "transaction", 11) == 0 ||
+		    (strstr(g.field[0], "value") != NULL ? version == 3 :
+		    version != 0))
 			ck_assert(slice_eq(kwriter_slice(&w), in));
 		golden_free(in);
 	}
@@ -298,6 +314,8 @@ END_TEST
 START_TEST(internal_refused)
 {
 	struct km_offset_commit_value v;
+	struct km_transaction_log_value txn;
+	struct slice id;
 	struct kinternal_key key;
 	struct err e = ERR_INIT;
 
@@ -308,6 +326,10 @@ START_TEST(internal_refused)
 	ck_assert_int_eq(kinternal_key_decode(SLICE("\0\3xyz"), &key, NULL),
 	    0);
 	ck_assert_int_eq(key.kind, KINTERNAL_OTHER);
+	ck_assert_int_eq(kinternal_txn_key_decode(SLICE("\0\1\0\1x"), &id,
+	    NULL), -1);
+	ck_assert_int_eq(kinternal_txn_decode(SLICE("\0\2"), &arena, &txn,
+	    NULL), -1);
 	ck_assert_int_eq(kinternal_offset_decode(SLICE("\0\5"), &v, &e), -1);
 	ck_assert_int_eq(kinternal_offset_decode(SLICE("\377\377"), &v, &e),
 	    -1);
