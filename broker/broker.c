@@ -2,7 +2,7 @@
  * Start and stop.
  *
  * Order of a start: folder and lock, identity and epoch, checkpoint, catalogue,
- * flusher, producer ids and groups, listener, loops, keeper.  From the moment
+ * flusher, producer ids, groups and transactions, listener, loops, keeper.  From the moment
  * the loops run requests are answered; partitions open when they are used.
  *
  * A stop goes the other way: nothing new comes in, long polls end, the flusher
@@ -28,6 +28,7 @@
 #include "broker/settings.h"
 #include "broker/space.h"
 #include "broker/topic.h"
+#include "broker/txns.h"
 #include "loop/listen.h"
 
 #define FORMAT		1
@@ -78,6 +79,17 @@ static const struct metric metrics[] = {
 	    "Rebalances completed."),
 	METRIC_COUNTER(M, m.offset_commits, "offset_commits_total",
 	    "Offsets committed."),
+	METRIC_GAUGE(M, m.txn_ids, "transactional_ids",
+	    "Transactional ids."),
+	METRIC_COUNTER(M, m.txns_committed, "transactions_committed_total",
+	    "Transactions committed."),
+	METRIC_COUNTER(M, m.txns_aborted, "transactions_aborted_total",
+	    "Transactions aborted."),
+	METRIC_COUNTER(M, m.txns_timed_out, "transactions_timed_out_total",
+	    "Of those aborted, the ones open for too long."),
+	METRIC_COUNTER(M, m.txns_cut, "transactions_cut_total",
+	    "Of those aborted, the ones open when the broker ended "
+	    "uncleanly."),
 	METRIC_END
 };
 
@@ -124,25 +136,35 @@ read_meta(struct broker *b, struct err *e)
 	    !str_int64(buf, &epoch) || epoch < -1 || epoch >= INT32_MAX)
 		rc = err_set(e, ERR_CORRUPT, "%s/%s has no cluster.id or "
 		    "leader.epoch", b->dir, META);
-	else
+	else {
 		b->leader_epoch = (int32_t)epoch;
+		b->clean_start = find_value(text, "stopped", buf,
+		    sizeof buf) != NULL && strcmp(buf, "clean") == 0;
+	}
 	free(text);
 	return (rc);
 }
 
-/* The epoch of this start is on the disk before anything is stamped with it. */
 static int
-bump_epoch(struct broker *b, struct err *e)
+write_meta(struct broker *b, bool stopped, struct err *e)
 {
 	char text[256];
 	int n;
 
+	n = snprintf(text, sizeof text, "version=1\nnode.id=%d\n"
+	    "cluster.id=%s\nleader.epoch=%d\n%s", b->node_id, b->cluster,
+	    b->leader_epoch, stopped ? "stopped=clean\n" : "");
+	return (fs_replace(b->fs, b->dirfd, META, text, (size_t)n, e));
+}
+
+/* The epoch of this start is on the disk before anything is stamped with it,
+ * and the mark of the last stop is gone before anything changes. */
+static int
+bump_epoch(struct broker *b, struct err *e)
+{
 	b->leader_epoch++;
 	uuid_print(&b->cluster_id, b->cluster);
-	n = snprintf(text, sizeof text, "version=1\nnode.id=%d\n"
-	    "cluster.id=%s\nleader.epoch=%d\n", b->node_id, b->cluster,
-	    b->leader_epoch);
-	return (fs_replace(b->fs, b->dirfd, META, text, (size_t)n, e));
+	return (write_meta(b, false, e));
 }
 
 static int
@@ -216,6 +238,7 @@ start_all(struct broker *b, const char *data_dir, struct err *e)
 	if (catalogue_open(b, e) == -1 || flusher_start(b, e) == -1 ||
 	    producer_ids_start(b, e) == -1 || server_init(b, e) == -1 ||
 	    find_address(b, e) == -1 || groups_start(b, e) == -1 ||
+	    txns_start(b, e) == -1 ||
 	    keeper_start(b, e) == -1 || server_run(b, e) == -1)
 		return (-1);
 	return (0);
@@ -261,6 +284,10 @@ close_folder(struct broker *b)
 		log_warn("broker", "%s", err.msg);
 	catalogue_close(b);
 	checkpoint_close(b);
+	/* Transactions that are open go on after a stop that says so. */
+	if (b->running && write_meta(b, true, &err) == -1)
+		log_warn("broker", "%s/%s: %s; open transactions will be "
+		    "aborted at the next start", b->dir, META, err.msg);
 	if (b->dirfd != -1)
 		b->fs->close(b->fs, b->dirfd);
 	if (b->lockfd != -1)
@@ -275,11 +302,13 @@ broker_stop(struct broker *b)
 	atomic_store(&b->stopping, true);
 	if (b->running) {
 		server_quiesce(b);
+		txns_stop(b);		/* markers go through the groups */
 		groups_stop(b);
 	}
 	server_stop(b, STOP_MS);
 	keeper_stop(b);
 	flusher_stop(b);
+	txns_free(b);
 	groups_free(b);
 	producer_ids_free(b);
 	server_free(b);

@@ -59,6 +59,7 @@ struct partition;
 struct producer_ids;
 struct topic;
 struct topic_defaults;
+struct txns;
 
 /* What broker_settings fills: see settings.c for the keys. */
 struct broker_config {
@@ -113,6 +114,14 @@ struct broker_config {
 	int64_t		 max_groups;
 	int64_t		 producer_expiry_ms;
 	int64_t		 max_producers;		/* per partition */
+
+	/* Transactions. */
+	int64_t		 txn_max_timeout_ms;
+	int64_t		 txn_expiry_ms;
+	int64_t		 txn_sweep_ms;
+	int64_t		 txn_partitions;
+	uint64_t	 txn_segment_bytes;
+	int64_t		 txn_max_ids;
 };
 
 struct broker_metrics {		/* any thread: metric_add_shared */
@@ -140,6 +149,11 @@ struct broker_metrics {		/* any thread: metric_add_shared */
 	metric_t	members;
 	metric_t	rebalances;
 	metric_t	offset_commits;
+	metric_t	txn_ids;
+	metric_t	txns_committed;
+	metric_t	txns_aborted;
+	metric_t	txns_timed_out;		/* of those aborted */
+	metric_t	txns_cut;		/* likewise, by an unclean end */
 };
 
 struct broker_loop {		/* owner: its thread, once it runs */
@@ -166,6 +180,7 @@ struct broker {			/* const after start but what says otherwise */
 	struct uuid		 cluster_id;
 	char			 cluster[23];	/* the same as text */
 	int32_t			 leader_epoch;	/* of this start */
+	bool			 clean_start;	/* the last stop was one */
 	uint64_t		 dir_max;
 	struct broker_loop	*loops;
 	unsigned		 nloops;
@@ -177,6 +192,7 @@ struct broker {			/* const after start but what says otherwise */
 	struct checkpoint	*checkpoint;
 	struct groups		*groups;	/* groups.c */
 	struct producer_ids	*producer_ids;	/* producer_ids.c */
+	struct txns		*txns;		/* txns.c */
 	bool			 running;	/* the loops were started */
 	atomic_bool		 stopping;
 	/* Bytes that may still be appended before the reserve begins: set by

@@ -35,6 +35,7 @@
 #include "broker/partition.h"
 #include "broker/topic_config.h"
 #include "broker/topic_defaults.h"
+#include "broker/txns.h"
 #include "seglog/seglog.h"
 
 #define FILE_NAME	"topics"
@@ -540,6 +541,7 @@ topic_delete(struct topic *t, struct err *e)
 		return (-1);
 	log_info("broker", "deleted topic=%s", t->name);
 	groups_topic_deleted(b, t->name);
+	txns_topic_deleted(b, t->name);
 	topic_unref(t);			/* the map's */
 	return (0);
 }

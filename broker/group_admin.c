@@ -15,34 +15,21 @@
 #define KEY_GROUP	0
 #define KEY_TRANSACTION	1
 
-#define NO_TRANSACTIONS	"transactions are not available in this broker; " \
-			"unset transactional.id"
-
-/*
- * This node coordinates every group.  For a transactional.id the code is the
- * one that clients take as final at once; to all others they come back, some
- * for ever.
- */
+/* This node coordinates every group and every transactional id. */
 static int16_t
-find_one(struct request *r, int8_t type, struct slice key,
-    struct slice *message)
+find_one(int8_t type, struct slice key, struct slice *message)
 {
-	char name[64];
-
-	if (type == KEY_GROUP && key.len > 0)
+	if (type != KEY_GROUP && type != KEY_TRANSACTION) {
+		*message = SLICE("the key type is not known");
+		return (KERR_INVALID_REQUEST);
+	}
+	if (key.len > 0)
 		return (KERR_NONE);
 	if (type == KEY_GROUP) {
 		*message = SLICE("the group id is empty");
 		return (KERR_INVALID_GROUP_ID);
 	}
-	if (type == KEY_TRANSACTION) {
-		log_warn("broker", "client=%s transactional.id=%s: %s",
-		    r->peer, str_printable(name, sizeof name, key),
-		    NO_TRANSACTIONS);
-		*message = SLICE(NO_TRANSACTIONS);
-		return (KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-	}
-	*message = SLICE("the key type is not known");
+	*message = SLICE("the transactional id is empty");
 	return (KERR_INVALID_REQUEST);
 }
 
@@ -54,7 +41,7 @@ find_fill(struct request *r, int8_t type, struct slice key,
 
 	c->key = key;
 	c->error_message = SLICE_NULL;
-	c->error_code = find_one(r, type, key, &c->error_message);
+	c->error_code = find_one(type, key, &c->error_message);
 	c->node_id = c->error_code == KERR_NONE ? b->node_id : -1;
 	c->host = c->error_code == KERR_NONE ? slice_str(b->host) : SLICE("");
 	c->port = c->error_code == KERR_NONE ? b->port : -1;

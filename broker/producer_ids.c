@@ -11,8 +11,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "broker/broker_priv.h"
+#include "broker/txns.h"
 #include "kafka/errors.h"
 #include "kafka/messages.h"
 
@@ -99,24 +98,6 @@ producer_ids_free(struct broker *b)
 	b->producer_ids = NULL;
 }
 
-/*
- * Transactions are refused with the code that every client takes as final at
- * once.  A well-behaved one does not come this far: it was told so when it
- * looked for the coordinator.
- */
-static int16_t
-refuse(struct request *r, struct slice transactional_id)
-{
-	char name[64];
-
-	if (transactional_id.len == 0)
-		return (KERR_INVALID_REQUEST);
-	log_warn("broker", "client=%s transactional.id=%s: transactions are "
-	    "not available in this broker; unset transactional.id", r->peer,
-	    str_printable(name, sizeof name, transactional_id));
-	return (KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-}
-
 void
 handle_init_producer_id(struct request *r)
 {
@@ -124,11 +105,13 @@ handle_init_producer_id(struct request *r)
 	struct km_init_producer_id_response out;
 	struct err err = ERR_INIT;
 
+	if (in->transactional_id.p != NULL) {
+		txns_init(r);
+		return;
+	}
 	kw_defaults(&kd_init_producer_id_response, &out);
 	out.producer_epoch = -1;
-	if (in->transactional_id.p != NULL)
-		out.error_code = refuse(r, in->transactional_id);
-	else if (producer_ids_next(r->broker->producer_ids, &out.producer_id,
+	if (producer_ids_next(r->broker->producer_ids, &out.producer_id,
 	    &err) == 0)
 		out.producer_epoch = 0;
 	else {

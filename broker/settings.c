@@ -30,7 +30,6 @@ static const char *const timestamp_types[] = {
 #define SOCKET	"The kernel sizes socket buffers itself."
 #define CLEANER	"Compaction is not part of this version; compacted topics " \
 		"keep everything."
-#define TXN	"Transactions are not part of this version."
 #define FORMAT	"Batches have format 2."
 #define PURGATORY "Whoever waits is woken at once; nothing is purged."
 #define FLUSH	"acks=all is always answered after the disk has it, acks=1 " \
@@ -196,6 +195,29 @@ const struct setting broker_settings[] = {
 	    .def = "100000", .min = "1", .max = "10000000",
 	    .doc = "How many it remembers; the longest silent go first."),
 
+	SETTING_INT(B, txn_max_timeout_ms, "transaction.max.timeout.ms",
+	    .def = "900000", .min = "1", .max = "2147483647",
+	    .doc = "The longest transaction.timeout.ms a producer may ask "
+	    "for, milliseconds."),
+	SETTING_INT(B, txn_expiry_ms, "transactional.id.expiration.ms",
+	    .def = "604800000", .min = "1",
+	    .doc = "How long a transactional id without an open transaction "
+	    "is remembered, milliseconds."),
+	SETTING_DURATION(B, txn_sweep_ms,
+	    "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+	    .def = "10s", .min = "1",
+	    .doc = "How often it is looked for transactions that are open for "
+	    "too long, and for silent transactional ids."),
+	SETTING_INT(B, txn_partitions, "transaction.state.log.num.partitions",
+	    .def = "50", .min = "1", .max = "1000",
+	    .doc = "Partitions of __transaction_state, when it is created."),
+	SETTING_SIZE(B, txn_segment_bytes,
+	    "transaction.state.log.segment.bytes", .def = "100m",
+	    .min = "4k", .max = "2147483647", .doc = "Its segment.bytes."),
+	SETTING_INT(B, txn_max_ids, "max.transactional.ids", .def = "100000",
+	    .min = "1", .max = "10000000",
+	    .doc = "Transactional ids at a time."),
+
 	SETTING_NOOP("process.roles", KRAFT),
 	SETTING_NOOP("controller.quorum.voters", KRAFT),
 	SETTING_NOOP("controller.quorum.bootstrap.servers", KRAFT),
@@ -248,14 +270,9 @@ const struct setting broker_settings[] = {
 	SETTING_NOOP("log.cleaner.dedupe.buffer.size", CLEANER),
 	SETTING_NOOP("log.cleaner.delete.retention.ms", CLEANER),
 	SETTING_NOOP("log.cleaner.min.cleanable.ratio", CLEANER),
-	SETTING_NOOP("transaction.max.timeout.ms", TXN),
-	SETTING_NOOP("transactional.id.expiration.ms", TXN),
-	SETTING_NOOP("transaction.state.log.num.partitions", TXN),
-	SETTING_NOOP("transaction.state.log.segment.bytes", TXN),
-	SETTING_NOOP("transaction.abort.timed.out.transaction.cleanup"
-	    ".interval.ms", TXN),
 	SETTING_NOOP("transaction.remove.expired.transaction.cleanup"
-	    ".interval.ms", TXN),
+	    ".interval.ms", "Silent transactional ids are looked for together "
+	    "with transactions that are open for too long."),
 	SETTING_NOOP("controlled.shutdown.max.retries", REPLICA),
 	SETTING_NOOP("controlled.shutdown.retry.backoff.ms", REPLICA),
 	SETTING_NOOP("leader.imbalance.check.interval.seconds", REPLICA),

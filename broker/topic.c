@@ -196,14 +196,15 @@ topic_auto(struct broker *b, struct slice name, struct err *e)
 	return (spec.topic);
 }
 
+/* --- the broker's own --- */
+
 static struct topic_config *
-offsets_config(struct broker *b)
+internal_config(struct broker *b, uint64_t segment_bytes)
 {
 	struct topic_config *c = topic_config_new(b);
 	char *size;
 
-	size = xasprintf("%llu",
-	    (unsigned long long)b->cfg.offsets_segment_bytes);
+	size = xasprintf("%llu", (unsigned long long)segment_bytes);
 	CHECK(topic_config_set(c, SLICE("cleanup.policy"),
 	    SLICE("compact"), NULL) == 0);
 	CHECK(topic_config_set(c, SLICE("segment.bytes"), slice_str(size),
@@ -212,24 +213,40 @@ offsets_config(struct broker *b)
 	return (c);
 }
 
-struct topic *
-topic_offsets(struct broker *b, bool create, struct err *e)
+static struct topic *
+topic_internal(struct broker *b, struct slice name, bool create,
+    int64_t partitions, uint64_t segment_bytes, struct err *e)
 {
-	struct topic_spec spec = { .name = SLICE(TOPIC_OFFSETS) };
+	struct topic_spec spec = { .name = name };
 	struct topic *t;
 
 	if ((t = topic_find(b, spec.name)) != NULL)
 		return (t);
 	if (!create) {
-		err_set(e, ERR_NOT_FOUND, "there is no %s yet", TOPIC_OFFSETS);
+		err_set(e, ERR_NOT_FOUND, "there is no %.*s yet",
+		    (int)name.len, (const char *)name.p);
 		return (NULL);
 	}
-	spec.partitions = (int32_t)b->cfg.offsets_partitions;
-	spec.config = offsets_config(b);
+	spec.partitions = (int32_t)partitions;
+	spec.config = internal_config(b, segment_bytes);
 	topic_create(b, &spec, 1);
 	if (spec.topic == NULL && spec.err.code == ERR_EXISTS)
 		spec.topic = topic_find(b, spec.name);
 	if (spec.topic == NULL && e != NULL)
 		*e = spec.err;
 	return (spec.topic);
+}
+
+struct topic *
+topic_offsets(struct broker *b, bool create, struct err *e)
+{
+	return (topic_internal(b, SLICE(TOPIC_OFFSETS), create,
+	    b->cfg.offsets_partitions, b->cfg.offsets_segment_bytes, e));
+}
+
+struct topic *
+topic_txn(struct broker *b, bool create, struct err *e)
+{
+	return (topic_internal(b, SLICE(TOPIC_TXN), create,
+	    b->cfg.txn_partitions, b->cfg.txn_segment_bytes, e));
 }

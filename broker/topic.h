@@ -104,6 +104,9 @@ int		 topic_defaults_configure(struct broker *,
  * ERR_NOT_FOUND when it is not there.
  */
 struct topic	*topic_offsets(struct broker *, bool create, struct err *);
+/* The same for the transactions: transaction.state.log.num.partitions and
+ * .segment.bytes. */
+struct topic	*topic_txn(struct broker *, bool create, struct err *);
 
 /* Reads the file "topics"; the checkpoint is there.  A file that fails its
  * checksum: ERR_CORRUPT. */

@@ -26,6 +26,8 @@
 int	 txns_start(struct broker *, struct err *);
 void	 txns_stop(struct broker *);
 void	 txns_free(struct broker *);
+/* InitProducerId with a transactional id. */
+void	 txns_init(struct request *);
 /* A topic was deleted, durably: open transactions forget its partitions. */
 void	 txns_topic_deleted(struct broker *, const char *name);
 

@@ -79,7 +79,7 @@ START_TEST(coordinator)
 }
 END_TEST
 
-START_TEST(transactions_are_refused_at_once)
+START_TEST(finds_the_coordinator_of_transactions)
 {
 	struct km_find_coordinator_response *a;
 	int fd = open_bed();
@@ -88,13 +88,14 @@ START_TEST(transactions_are_refused_at_once)
 	q.key = SLICE("tx");
 	q.key_type = 1;
 	a = bed_call(fd, KAPI_FindCoordinator, 2, &q);
-	ck_assert_int_eq(a->error_code,
-	    KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-	ck_assert(a->error_message.len > 0);
-	ck_assert_int_eq(init_producer(fd, 4, "tx")->error_code,
-	    KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-	ck_assert_int_eq(init_producer(fd, 4, "")->error_code,
-	    KERR_INVALID_REQUEST);
+	ck_assert_int_eq(a->error_code, 0);
+	ck_assert_int_eq(a->port, bed.port);
+	q.key = SLICE("");
+	ck_assert_int_eq(((struct km_find_coordinator_response *)bed_call(fd,
+	    KAPI_FindCoordinator, 2, &q))->error_code, KERR_INVALID_REQUEST);
+	q.key_type = 2;
+	ck_assert_int_eq(((struct km_find_coordinator_response *)bed_call(fd,
+	    KAPI_FindCoordinator, 2, &q))->error_code, KERR_INVALID_REQUEST);
 	close_bed(fd);
 }
 END_TEST
@@ -730,7 +731,7 @@ END_TEST
 
 static const struct unit_test tests[] = {
 	{ .fn = &coordinator },
-	{ .fn = &transactions_are_refused_at_once },
+	{ .fn = &finds_the_coordinator_of_transactions },
 	{ .fn = &life_of_a_member, .rows = 10 },
 	{ .fn = &empty_and_unknown_groups },
 	{ .fn = &two_members_rebalance },
