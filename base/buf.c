@@ -3,6 +3,9 @@
  * Giving each back to the kernel would cost a page fault per 4 KiB of log, so
  * a few large ones wait in a pool for the next buf_new of the same size.  The
  * pool is bounded in bytes; the one that has waited longest makes room.
+ *
+ * A buffer that grows in small steps to a large size is a mapping: the kernel
+ * then moves pages instead of bytes.
  */
 #include "config.h"
 
@@ -10,6 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -18,13 +22,19 @@
 #define HEAD		64	/* data begins on a cache line of its own */
 #define POOL_MIN	((size_t)32 * 1024)	/* below, malloc is fine */
 #define POOL_SLOTS	16
+#define MAP_MIN		((size_t)256 * 1024)	/* of buf_grow */
 #ifdef ARENA_MALLOC
 #define POOL_BYTES	((size_t)0)	/* let ASan see a use after free */
 #else
 #define POOL_BYTES	((size_t)4 * 1024 * 1024)
 #endif
 
-_Static_assert(sizeof (struct buf) <= HEAD, "struct buf fits its head");
+struct mapped {
+	struct buf	 buf;
+	size_t		 size;		/* of the mapping */
+};
+
+_Static_assert(sizeof (struct mapped) <= HEAD, "it fits its head");
 
 static struct {
 	struct mutex	 lock;
@@ -95,6 +105,55 @@ buf_new(size_t cap)
 	b->release = NULL;
 	b->data = (uint8_t *)b + HEAD;
 	return (b);
+}
+
+static void
+unmap(struct buf *b)
+{
+	CHECK(munmap(b, ((struct mapped *)b)->size) == 0);
+}
+
+/* old NULL: a new one. */
+static struct buf *
+map(struct buf *old, size_t cap)
+{
+	size_t size = HEAD + cap;
+	struct mapped *m;
+	void *p;
+
+	CHECK(cap <= SIZE_MAX - HEAD);
+	if (old == NULL)
+		p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	else
+		p = mremap(old, ((struct mapped *)old)->size, size,
+		    MREMAP_MAYMOVE);
+	CHECK(p != MAP_FAILED);
+	m = p;
+	if (old == NULL) {
+		atomic_init(&m->buf.refs, 1);
+		m->buf.len = 0;
+		m->buf.release = unmap;
+	}
+	m->buf.cap = cap;
+	m->buf.data = (uint8_t *)m + HEAD;
+	m->size = size;
+	return (&m->buf);
+}
+
+struct buf *
+buf_grow(struct buf *b, size_t len, size_t cap)
+{
+	struct buf *nb;
+
+	CHECK(atomic_load(&b->refs) == 1 && len <= b->cap && cap >= b->cap);
+	if (b->release == unmap && b->data == (uint8_t *)b + HEAD)
+		return (map(b, cap));
+	nb = cap >= MAP_MIN ? map(NULL, cap) : buf_new(cap);
+	if (len > 0)
+		memcpy(nb->data, b->data, len);
+	buf_unref(b);
+	return (nb);
 }
 
 struct buf *

@@ -20,6 +20,10 @@ struct buf {
 
 /* One allocation of cap bytes behind the struct; one reference. */
 struct buf	*buf_new(size_t cap);
+/* A buffer of cap bytes, no less than before, with the first len bytes of the
+ * one given, whose only reference is the caller's and is used up.  For one that
+ * grows step by step: what is not written yet takes no memory. */
+struct buf	*buf_grow(struct buf *, size_t len, size_t cap);
 struct buf	*buf_ref(struct buf *);
 /* NULL is fine. */
 void		 buf_unref(struct buf *);

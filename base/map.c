@@ -174,6 +174,12 @@ map_put(struct map *m, struct slice key, void *value)
 	return (NULL);
 }
 
+bool
+map_again(struct map *m, struct slice key)
+{
+	return (map_put(m, key, m) != NULL);
+}
+
 void *
 map_remove(struct map *m, struct slice key)
 {

@@ -21,6 +21,9 @@ size_t	 map_size(const struct map *);
 void	*map_get(const struct map *, struct slice key);
 /* Returns the old value, or NULL. */
 void	*map_put(struct map *, struct slice key, void *value);
+/* Puts the key in; true when it was there already.  For a map that is a set:
+ * its values mean nothing. */
+bool	 map_again(struct map *, struct slice key);
 /* Returns what was removed, or NULL. */
 void	*map_remove(struct map *, struct slice key);
 /*

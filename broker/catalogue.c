@@ -199,40 +199,53 @@ room_for(struct broker *b, int64_t more, int64_t pending, struct err *e)
 	return (0);
 }
 
-static bool
-named_before(const struct topic_spec *v, size_t n, struct slice name)
-{
-	while (n-- > 0)
-		if (slice_eq(v[n].name, name))
-			return (true);
-	return (false);
-}
-
-/* Makes the struct, or says why not. */
+/*
+ * May this one be made?  pending counts the partitions of those that may; names
+ * has theirs.
+ */
 static int
-spec_prepare(struct broker *b, struct topic_spec *v, size_t i,
+spec_check(struct broker *b, struct topic_spec *s, struct map *names,
     int64_t *pending)
 {
-	struct topic_spec *s = &v[i];
-	struct topic *t;
-	struct uuid id;
 	bool internal = slice_eq_str(s->name, TOPIC_OFFSETS);
+	struct topic *t;
 
-	if ((t = topic_find(b, s->name)) != NULL ||
-	    named_before(v, i, s->name)) {
+	if ((t = topic_find(b, s->name)) != NULL || map_again(names, s->name)) {
 		topic_unref(t);
 		return (err_set(&s->err, ERR_EXISTS,
 		    "Topic '%.*s' already exists.", (int)s->name.len,
 		    (const char *)s->name.p));
 	}
-	if (!internal && room_for(b, s->partitions, *pending, &s->err) == -1)
+	if (internal)
+		return (0);
+	if (room_for(b, s->partitions, *pending, &s->err) == -1)
 		return (-1);
-	if (!internal)
-		*pending += s->partitions;
+	*pending += s->partitions;
+	return (0);
+}
+
+static void
+spec_make(struct broker *b, struct topic_spec *s)
+{
+	struct uuid id;
+
 	uuid_random(&id);
 	s->topic = topic_new(b, s->name, &id, s->partitions, s->config);
 	s->config = NULL;
-	return (0);
+}
+
+void
+topic_create_check(struct broker *b, struct topic_spec *v, size_t n)
+{
+	struct map *names = map_new();
+	int64_t pending = 0;
+	size_t i;
+
+	mutex_lock(&b->catalogue->change);
+	for (i = 0; i < n; i++)
+		(void)spec_check(b, &v[i], names, &pending);
+	mutex_unlock(&b->catalogue->change);
+	map_free(names);
 }
 
 static void
@@ -252,14 +265,18 @@ static void
 create_locked(struct broker *b, struct topic_spec *v, size_t n)
 {
 	struct change ch = { NULL };
+	struct map *names = map_new();
 	struct err err = ERR_INIT;
 	int64_t pending = 0;
 	size_t i;
 
 	ch.added = xcalloc(n + 1, sizeof (struct topic *));
 	for (i = 0; i < n; i++)
-		if (spec_prepare(b, v, i, &pending) == 0)
+		if (spec_check(b, &v[i], names, &pending) == 0) {
+			spec_make(b, &v[i]);
 			ch.added[ch.nadded++] = v[i].topic;
+		}
+	map_free(names);
 	if (ch.nadded > 0 && write_file(b, &ch, &err) == -1)
 		create_failed(v, n, &err);
 	mutex_lock(&b->catalogue->lock);

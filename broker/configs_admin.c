@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "broker/broker_priv.h"
@@ -332,33 +333,54 @@ describe_topic(struct request *r, const resource_in *in, resource_out *out)
 	topic_unref(t);
 }
 
+static bool
+named_before(struct map *seen, const resource_in *in)
+{
+	char key[1 + 256];	/* longer names are nobody's */
+	size_t n = in->resource_name.len < sizeof key - 1 ?
+	    in->resource_name.len : sizeof key - 1;
+
+	key[0] = (char)in->resource_type;
+	if (n > 0)
+		memcpy(key + 1, in->resource_name.p, n);
+	return (map_again(seen, slice_of(key, 1 + n)));
+}
+
+static void
+describe(struct request *r, const resource_in *in, bool again,
+    resource_out *out)
+{
+	out->resource_type = in->resource_type;
+	out->resource_name = in->resource_name;
+	if (again) {
+		out->error_code = KERR_INVALID_REQUEST;
+		out->error_message = SLICE("The resource is named twice.");
+	} else if (in->resource_type == RESOURCE_TOPIC) {
+		describe_topic(r, in, out);
+	} else if (in->resource_type == RESOURCE_BROKER) {
+		describe_broker(r, in, out);
+	} else {
+		out->error_code = KERR_INVALID_REQUEST;
+		out->error_message = SLICE("Only topics and brokers have a "
+		    "configuration here.");
+	}
+}
+
 void
 handle_describe_configs(struct request *r)
 {
 	const struct km_describe_configs_request *in = r->in;
 	struct km_describe_configs_response resp;
+	struct map *seen = map_new();
 	int32_t i;
 
 	kw_defaults(&kd_describe_configs_response, &resp);
 	KARRAY_NEW(resp.results, &kd_describe_configs_response_result,
 	    (size_t)in->resources.n, &r->arena);
-	for (i = 0; i < in->resources.n; i++) {
-		resource_out *out = &resp.results.v[i];
-
-		out->resource_type = in->resources.v[i].resource_type;
-		out->resource_name = in->resources.v[i].resource_name;
-		switch (out->resource_type) {
-		case RESOURCE_TOPIC:
-			describe_topic(r, &in->resources.v[i], out);
-			break;
-		case RESOURCE_BROKER:
-			describe_broker(r, &in->resources.v[i], out);
-			break;
-		default:
-			out->error_code = KERR_INVALID_REQUEST;
-			out->error_message = SLICE("Only topics and brokers "
-			    "have a configuration here.");
-		}
-	}
+	for (i = 0; i < in->resources.n; i++)
+		describe(r, &in->resources.v[i],
+		    named_before(seen, &in->resources.v[i]),
+		    &resp.results.v[i]);
+	map_free(seen);
 	request_reply(r, &resp);
 }

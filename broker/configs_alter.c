@@ -4,7 +4,9 @@
  * the new one what is to be changed.  Each resource has its own result; what
  * was answered with NONE is on the disk and in force.
  *
- * Both requests are turned into the same list of changes.
+ * Both requests are turned into the same list of changes.  Deleting what is not
+ * set is no error, whatever it is: tools take throttles away that were never
+ * there.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,7 +143,10 @@ edit_topic(struct broker *b, struct topic_config *c, void *ctx, struct err *e)
 	for (k = 0; a->all && k < TOPIC_NKEYS; k++)
 		topic_config_unset(b, c, k);
 	for (i = 0; i < a->n; i++) {
-		if ((k = topic_key_find(a->v[i].name)) == -1)
+		k = topic_key_find(a->v[i].name);
+		if (k == -1 && a->v[i].op == OP_DELETE)
+			continue;		/* it is not set */
+		if (k == -1)
 			return (err_set(e, ERR_CONFIG,
 			    "Unknown topic config name: %s", str_printable(
 			    shown, sizeof shown, a->v[i].name)));
@@ -193,7 +198,10 @@ edit_defaults(struct broker *b, struct topic_config *c, void *ctx,
 	for (k = 0; a->all && k < TOPIC_NKEYS; k++)
 		topic_config_unset(b, c, k);
 	for (i = 0; i < a->n; i++) {
-		if ((k = topic_key_of_broker(a->v[i].name)) == -1)
+		k = topic_key_of_broker(a->v[i].name);
+		if (k == -1 && a->v[i].op == OP_DELETE)
+			continue;		/* it is not set */
+		if (k == -1)
 			return (not_now(a->v[i].name, e));
 		if (put_one(b, c, k, topic_keys[k].broker, &a->v[i], e) == -1)
 			return (-1);

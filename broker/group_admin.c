@@ -220,6 +220,10 @@ describe_each(struct request *r, struct shard *s, int32_t i, int16_t error)
 	const struct slot *slot = NULL;
 
 	out->group_id = describe_name(r, i);
+	if (out->error_code != KERR_NONE) {	/* named again */
+		visit_next(r);
+		return;
+	}
 	out->error_code = error;
 	if (out->group_id.len == 0)
 		out->error_code = KERR_INVALID_GROUP_ID;
@@ -248,7 +252,9 @@ handle_describe_groups(struct request *r)
 {
 	const struct km_describe_groups_request *in = r->in;
 	struct km_describe_groups_response *out;
+	struct map *seen;
 	struct karray a;
+	int32_t i;
 
 	out = request_alloc(r, sizeof *out);
 	kw_defaults(&kd_describe_groups_response, out);
@@ -256,6 +262,11 @@ handle_describe_groups(struct request *r)
 	    (size_t)in->groups.n);
 	out->groups.v = a.v;
 	out->groups.n = a.n;
+	seen = map_new();
+	for (i = 0; i < a.n; i++)
+		if (map_again(seen, in->groups.v[i]))
+			out->groups.v[i].error_code = KERR_INVALID_REQUEST;
+	map_free(seen);
 	groups_visit(r, out, a.n, describe_name, describe_each,
 	    describe_done);
 }

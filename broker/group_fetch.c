@@ -1,6 +1,7 @@
 /*
  * OffsetFetch.
  */
+#include "base/map.h"
 #include "broker/groups.h"
 
 /*
@@ -163,7 +164,9 @@ fetch_each(struct request *r, struct shard *s, int32_t i, int16_t error)
 	const struct slot *slot;
 
 	out->group_id = f->groups[i].group_id;
-	if (out->group_id.len == 0)
+	if (out->error_code != KERR_NONE)
+		error = out->error_code;	/* named again */
+	else if (out->group_id.len == 0)
 		error = KERR_INVALID_GROUP_ID;
 	out->error_code = error;
 	if (error != KERR_NONE) {
@@ -244,7 +247,9 @@ handle_offset_fetch(struct request *r)
 {
 	const struct km_offset_fetch_request *in = r->in;
 	struct fetch *f = request_alloc(r, sizeof *f);
+	struct map *seen;
 	struct karray a;
+	int32_t i;
 
 	kw_defaults(&kd_offset_fetch_response, &f->out);
 	f->n = r->version < 8 ? 1 : in->groups.n;
@@ -253,5 +258,10 @@ handle_offset_fetch(struct request *r)
 	a = request_array(r, &kd_offset_fetch_response_group, (size_t)f->n);
 	f->out.groups.v = a.v;
 	f->out.groups.n = a.n;
+	seen = map_new();
+	for (i = 0; i < a.n; i++)
+		if (map_again(seen, f->groups[i].group_id))
+			f->out.groups.v[i].error_code = KERR_INVALID_REQUEST;
+	map_free(seen);
 	groups_visit(r, f, f->n, fetch_name, fetch_each, fetch_done);
 }

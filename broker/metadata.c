@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "broker/broker_priv.h"
 #include "broker/topic.h"
@@ -131,13 +132,40 @@ fill_all(struct request *r, struct km_metadata_response *resp)
 	free(v);
 }
 
+/* By its name, or by its id. */
+static struct slice
+topic_key(const struct km_metadata_request_topic *in)
+{
+	if (in->name.p == NULL || !is_zero(&in->topic_id))
+		return (slice_of(in->topic_id.b, sizeof in->topic_id.b));
+	return (in->name);
+}
+
+/* Each once, however often it is named: an answer is not larger than that to
+ * who asks for all. */
+static void
+fill_some(struct request *r, struct km_metadata_response *resp)
+{
+	const struct km_metadata_request *in = r->in;
+	struct map *seen = map_new();
+	int32_t i;
+
+	KARRAY_NEW(resp->topics, &kd_metadata_response_topic,
+	    (size_t)in->topics.n, &r->arena);
+	resp->topics.n = 0;
+	for (i = 0; i < in->topics.n; i++)
+		if (!map_again(seen, topic_key(&in->topics.v[i])))
+			fill_asked(r, &in->topics.v[i],
+			    &resp->topics.v[resp->topics.n++]);
+	map_free(seen);
+}
+
 void
 handle_metadata(struct request *r)
 {
 	const struct km_metadata_request *in = r->in;
 	struct broker *b = r->broker;
 	struct km_metadata_response resp;
-	int32_t i;
 
 	kw_defaults(&kd_metadata_response, &resp);
 	KARRAY_NEW(resp.brokers, &kd_metadata_response_broker, 1, &r->arena);
@@ -149,14 +177,10 @@ handle_metadata(struct request *r)
 	if (in->include_cluster_authorized_operations)
 		resp.cluster_authorized_operations = CLUSTER_OPERATIONS;
 	/* Version 0 has no null: empty means all (KIP-4). */
-	if (in->topics.n == -1 || (in->topics.n == 0 && r->version == 0)) {
+	if (in->topics.n == -1 || (in->topics.n == 0 && r->version == 0))
 		fill_all(r, &resp);
-	} else {
-		KARRAY_NEW(resp.topics, &kd_metadata_response_topic,
-		    (size_t)in->topics.n, &r->arena);
-		for (i = 0; i < in->topics.n; i++)
-			fill_asked(r, &in->topics.v[i], &resp.topics.v[i]);
-	}
+	else
+		fill_some(r, &resp);
 	request_reply(r, &resp);
 }
 

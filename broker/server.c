@@ -4,7 +4,8 @@
  * stops while too many requests or bytes are in the queue, or while the peer
  * does not take its answers.  Beyond queued.max.request.bytes in all queues, a
  * connection is read only while it has no request in its own, so that none
- * waits for another one's answers.
+ * waits for another one's answers.  An answer that waits for an earlier one
+ * counts as part of its request.
  *
  * A request that is answered on another thread is posted back to its home loop;
  * there alone the queue and the connection are touched.
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -30,7 +32,8 @@
 					   themselves */
 #define DECODE_FACTOR	16	/* bytes of arena per byte of request */
 #define DECODE_FLOOR	(64u << 10)
-#define ANSWER_MAX	(1u << 30)
+#define ANSWER_MAX	(256u << 20)	/* without record batches */
+#define OTHER_MAX	(16u << 20)	/* a request that is not Produce */
 
 struct broker_conn {		/* owner: its loop */
 	struct broker_loop	*home;
@@ -164,6 +167,16 @@ request_free(struct request *r)
 	cond_signal(&b->idle);
 }
 
+static void
+charge_answer(struct broker_conn *bc, struct request *r)
+{
+	size_t n = r->answer->buf->len;
+
+	r->charge += n;
+	bc->bytes += n;
+	atomic_fetch_add(&r->broker->queued, n);
+}
+
 /* On the home loop: the handler is done with it. */
 static void
 request_done(struct request *r)
@@ -171,10 +184,13 @@ request_done(struct request *r)
 	struct broker_conn *bc = r->conn;
 
 	r->state = r->outcome;
-	if (bc == NULL)
+	if (bc == NULL) {
 		request_free(r);
-	else
-		conn_send(bc);
+		return;
+	}
+	if (r->answer != NULL && bc->head != r)
+		charge_answer(bc, r);
+	conn_send(bc);
 }
 
 static void
@@ -361,12 +377,34 @@ on_drained(struct conn *c, void *ctx)
 		conn_flow(bc);
 }
 
+/* A client that is merely silent is nothing to speak of. */
+static void
+say_timeout(const struct broker_conn *bc, const struct conn *c)
+{
+	size_t in = conn_in(c).len, out = conn_pending_out(c);
+	long long ms = (long long)bc->home->broker->cfg.idle_ms;
+
+	if (in == 0 && out == 0)
+		return;
+	metric_add_shared(&bc->home->broker->m.request_errors, 1);
+	if (out > 0)
+		log_warn("broker", "closing the connection of %s: it has taken "
+		    "nothing of its answers for %lld ms, bytes=%zu wait",
+		    conn_peer(c), ms, out);
+	else
+		log_warn("broker", "closing the connection of %s: after "
+		    "bytes=%zu of a request nothing came for %lld ms",
+		    conn_peer(c), in, ms);
+}
+
 static void
 on_closed(struct conn *c, void *ctx, const struct err *err)
 {
 	struct broker_conn *bc = ctx;
 
-	if (err != NULL && err->code != ERR_TIMEOUT)
+	if (err != NULL && err->code == ERR_TIMEOUT)
+		say_timeout(bc, c);
+	else if (err != NULL)
 		log_debug("broker", "connection of %s: %s", conn_peer(c),
 		    err->msg);
 	conn_gone(bc);
@@ -480,6 +518,33 @@ on_frame(struct broker_conn *bc, struct buf *frame)
 		dispatch_unknown(r, &h);
 }
 
+/*
+ * How many bytes to wait for: of the length, of the API's key when the frame is
+ * so long that it must be a Produce, then of the frame.  -1: refused.
+ */
+static int
+frame_size(const struct broker *b, struct slice in, size_t *want,
+    struct err *e)
+{
+	uint32_t len;
+	int rc;
+
+	*want = KFRAME_PREFIX;
+	rc = kframe_length(in, (uint32_t)b->cfg.max_request, &len, e);
+	if (rc != 0)
+		return (rc == 1 ? 0 : -1);
+	*want = KFRAME_PREFIX + (size_t)len;
+	if (len <= OTHER_MAX)
+		return (0);
+	if (in.len < KFRAME_PREFIX + 2)
+		*want = KFRAME_PREFIX + 2;
+	else if (get_be16(in.p + KFRAME_PREFIX) != KAPI_Produce)
+		return (err_set(e, ERR_TOO_LARGE, "frame length %u is above "
+		    "the limit of %u bytes of requests other than Produce",
+		    len, OTHER_MAX));
+	return (0);
+}
+
 static void
 on_data(struct conn *c, void *ctx)
 {
@@ -487,21 +552,18 @@ on_data(struct conn *c, void *ctx)
 	struct slice in = conn_in(c);
 	struct err err = ERR_INIT;
 	struct buf *frame;
-	uint32_t len;
-	int rc;
+	size_t want;
 
 	if (bc->closing || bc->quiet)
 		return;
-	rc = kframe_length(in, (uint32_t)bc->home->broker->cfg.max_request,
-	    &len, &err);
-	if (rc == -1) {
+	if (frame_size(bc->home->broker, in, &want, &err) == -1) {
 		conn_drop(bc, err.msg);
 		return;
 	}
-	conn_want(c, rc == 1 ? KFRAME_PREFIX : KFRAME_PREFIX + (size_t)len);
-	if (rc == 1 || in.len < KFRAME_PREFIX + (size_t)len)
+	conn_want(c, want);
+	if (in.len < want)
 		return;
-	frame = conn_take(c, KFRAME_PREFIX + (size_t)len);
+	frame = conn_take(c, want);
 	conn_want(c, KFRAME_PREFIX);
 	on_frame(bc, frame);
 }

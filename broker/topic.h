@@ -75,6 +75,9 @@ struct topic_spec {
  * ERR_EXISTS, ERR_FULL (max.partitions), ERR_SYS.
  */
 void		 topic_create(struct broker *, struct topic_spec *, size_t n);
+/* What topic_create would say: err, of those that it would refuse. */
+void		 topic_create_check(struct broker *, struct topic_spec *,
+		    size_t n);
 /* Finds or makes one with the defaults: auto.create.topics.enable. */
 struct topic	*topic_auto(struct broker *, struct slice name, struct err *);
 /* ERR_NOT_FOUND: deleted meanwhile; ERR_FULL; ERR_REFUSED: no more than now. */

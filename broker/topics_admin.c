@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "broker/broker_priv.h"
 #include "broker/catalogue.h"
@@ -54,17 +55,30 @@ fail(struct request *r, struct slice *message, int16_t error, const char *why)
 	return (error);
 }
 
+/* Without any.replication.factor there is one answer to where a replica is. */
+static bool
+placed_here(const struct broker *b, const int32_t *ids, int32_t n)
+{
+	return (n > 0 && (b->cfg.any_replication ||
+	    (n == 1 && ids[0] == b->node_id)));
+}
+
 /* A manual assignment: partitions 0..n-1, each on this one node. */
 static int16_t
 check_assignment(struct request *r, const topic_in *in, int32_t *partitions,
     struct slice *message)
 {
-	int32_t i, j, n = in->assignments.n;
+	int32_t i, n = in->assignments.n;
+	bool *named;
 
 	if (in->num_partitions != -1 || in->replication_factor != -1)
 		return (fail(r, message, KERR_INVALID_REQUEST, "Both "
 		    "partitions or replication factor and an assignment were "
 		    "given."));
+	if (n > TOPIC_PARTITIONS_MAX)
+		return (fail(r, message, KERR_INVALID_PARTITIONS,
+		    "There are too many partitions."));
+	named = request_alloc(r, (size_t)n * sizeof *named);
 	for (i = 0; i < n; i++) {
 		const struct km_create_topics_request_assignment *a =
 		    &in->assignments.v[i];
@@ -73,15 +87,12 @@ check_assignment(struct request *r, const topic_in *in, int32_t *partitions,
 			return (fail(r, message,
 			    KERR_INVALID_REPLICA_ASSIGNMENT, "Partitions must "
 			    "be numbered from 0 on."));
-		for (j = 0; j < i; j++)
-			if (in->assignments.v[j].partition_index ==
-			    a->partition_index)
-				return (fail(r, message,
-				    KERR_INVALID_REPLICA_ASSIGNMENT,
-				    "A partition is named twice."));
-		if (a->broker_ids.n < 1 || (!r->broker->cfg.any_replication &&
-		    (a->broker_ids.n != 1 ||
-		    a->broker_ids.v[0] != r->broker->node_id)))
+		if (named[a->partition_index])
+			return (fail(r, message,
+			    KERR_INVALID_REPLICA_ASSIGNMENT,
+			    "A partition is named twice."));
+		named[a->partition_index] = true;
+		if (!placed_here(r->broker, a->broker_ids.v, a->broker_ids.n))
 			return (fail(r, message,
 			    KERR_INVALID_REPLICA_ASSIGNMENT, "There is one "
 			    "broker: each partition has one replica on it."));
@@ -192,12 +203,9 @@ created(struct request *r, topic_out *out, struct topic *t)
 static void
 validated(struct request *r, topic_out *out, struct topic_spec *spec)
 {
-	struct topic *t = topic_find(r->broker, spec->name);
-
-	if (t != NULL) {
-		out->error_code = fail(r, &out->error_message,
-		    KERR_TOPIC_ALREADY_EXISTS, "Topic already exists.");
-		topic_unref(t);
+	if (spec->err.code != ERR_NONE) {
+		out->error_code = error_of(&spec->err);
+		out->error_message = say(r, &spec->err);
 	} else {
 		out->num_partitions = spec->partitions;
 		out->replication_factor = 1;
@@ -206,16 +214,19 @@ validated(struct request *r, topic_out *out, struct topic_spec *spec)
 	topic_config_free(spec->config);
 }
 
-static bool
-named_twice(const struct km_create_topics_request *in, int32_t i)
+/* A map of the names to their first place; a name that is there twice leads to
+ * the map itself. */
+static struct map *
+names_of(const struct km_create_topics_request *in)
 {
-	int32_t j;
+	struct map *names = map_new();
+	int32_t i;
 
-	for (j = 0; j < in->topics.n; j++)
-		if (j != i && slice_eq(in->topics.v[j].name,
-		    in->topics.v[i].name))
-			return (true);
-	return (false);
+	for (i = 0; i < in->topics.n; i++)
+		if (map_put(names, in->topics.v[i].name,
+		    &in->topics.v[i]) != NULL)
+			map_put(names, in->topics.v[i].name, names);
+	return (names);
 }
 
 static void
@@ -226,6 +237,7 @@ create_all(struct request *r, struct topic_spec *specs, topic_out **outs,
 	size_t i;
 
 	if (in->validate_only) {
+		topic_create_check(r->broker, specs, n);
 		for (i = 0; i < n; i++)
 			validated(r, outs[i], &specs[i]);
 		return;
@@ -248,6 +260,7 @@ handle_create_topics(struct request *r)
 	const struct km_create_topics_request *in = r->in;
 	struct km_create_topics_response resp;
 	struct topic_spec *specs;
+	struct map *names = names_of(in);
 	topic_out **outs, *out;
 	size_t n = 0;
 	int32_t i;
@@ -262,7 +275,7 @@ handle_create_topics(struct request *r)
 		out->name = in->topics.v[i].name;
 		specs[n].name = out->name;
 		specs[n].config = topic_config_new(r->broker);
-		out->error_code = named_twice(in, i) ?
+		out->error_code = map_get(names, out->name) == names ?
 		    fail(r, &out->error_message, KERR_INVALID_REQUEST,
 		    "The topic is named twice.") :
 		    check_topic(r, &in->topics.v[i], &specs[n],
@@ -274,6 +287,7 @@ handle_create_topics(struct request *r)
 		topic_config_free(specs[n].config);
 		specs[n].config = NULL;
 	}
+	map_free(names);
 	create_all(r, specs, outs, n);
 	request_reply(r, &resp);
 }
@@ -359,6 +373,19 @@ handle_delete_topics(struct request *r)
 
 /* --- CreatePartitions --- */
 
+static bool
+all_placed_here(const struct broker *b,
+    const struct km_create_partitions_request_topic *in)
+{
+	int32_t i;
+
+	for (i = 0; i < in->assignments.n; i++)
+		if (!placed_here(b, in->assignments.v[i].broker_ids.v,
+		    in->assignments.v[i].broker_ids.n))
+			return (false);
+	return (true);
+}
+
 static int16_t
 grow(struct request *r, const struct km_create_partitions_request_topic *in,
     bool dry, struct slice *message)
@@ -383,6 +410,10 @@ grow(struct request *r, const struct km_create_partitions_request_topic *in,
 		error = fail(r, message, KERR_INVALID_REPLICA_ASSIGNMENT,
 		    "The assignment has not as many entries as partitions "
 		    "are new.");
+	else if (!all_placed_here(r->broker, in))
+		error = fail(r, message, KERR_INVALID_REPLICA_ASSIGNMENT,
+		    "There is one broker: each partition has one replica on "
+		    "it.");
 	else if (!dry && topic_grow(t, in->count, &err) == -1) {
 		error = error_of(&err);
 		*message = say(r, &err);

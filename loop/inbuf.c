@@ -1,10 +1,11 @@
 /*
  * How the buffer grows.  Small input is read ahead into 4 to 64 KiB, as much
  * as reads have lately filled.  A frame that does not fit makes it grow to
- * what has arrived (FIONREAD tells what the kernel already holds), at least
- * to twice what is in it, at most to the frame: so a frame that comes in one
- * piece is never copied, one that comes in crumbs is copied less than once,
- * and the next frame's bytes are not read into it.
+ * what has arrived (FIONREAD tells what the kernel already holds), at least by
+ * 64 KiB, at most to the frame: so a peer makes us hold little more than what
+ * it has sent, and the next frame's bytes are not read into it.  A frame that
+ * comes in one piece is never copied; one that comes in crumbs is a mapping
+ * that grows (buf_grow).
  */
 #include "loop/inbuf.h"
 
@@ -55,17 +56,12 @@ inbuf_consume(struct inbuf *b, size_t n)
 		b->start = b->end = 0;
 }
 
-/* Moves what is there to the front of a buffer of cap bytes. */
 static void
-move_to_new(struct inbuf *b, size_t cap)
+move_to_front(struct inbuf *b)
 {
-	struct buf *nb = buf_new(cap);
 	size_t len = inbuf_len(b);
 
-	if (len > 0)
-		memcpy(nb->data, b->buf->data + b->start, len);
-	buf_unref(b->buf);
-	b->buf = nb;
+	memmove(b->buf->data, b->buf->data + b->start, len);
 	b->start = 0;
 	b->end = len;
 }
@@ -95,10 +91,10 @@ static size_t
 grown(const struct inbuf *b, int fd)
 {
 	size_t len = inbuf_len(b);
-	size_t cap = max(AHEAD_MAX, max(2 * len, len + available(fd)));
+	size_t cap = len + max(AHEAD_MAX, available(fd));
 
 	/* Without a frame to come (the owner lets it pile up), by doubling. */
-	return (b->want > len ? min(cap, b->want) : 2 * len);
+	return (b->want > len ? max(min(cap, b->want), b->buf->cap) : 2 * len);
 }
 
 /* Makes room for at least one byte more. */
@@ -109,14 +105,14 @@ make_room(struct inbuf *b, int fd)
 	size_t goal = max(b->want, len + 1);
 
 	if (b->buf == NULL) {
-		move_to_new(b, max(b->ahead, min(goal, AHEAD_MAX)));
-	} else if (b->start + goal > b->buf->cap && goal <= b->buf->cap) {
-		memmove(b->buf->data, b->buf->data + b->start, len);
-		b->start = 0;
-		b->end = len;
-	} else if (b->end == b->buf->cap) {
-		move_to_new(b, grown(b, fd));
+		b->buf = buf_new(max(b->ahead, min(goal, AHEAD_MAX)));
+		return;
 	}
+	if (b->start + goal > b->buf->cap &&
+	    (goal <= b->buf->cap || b->end == b->buf->cap))
+		move_to_front(b);
+	if (b->end == b->buf->cap)
+		b->buf = buf_grow(b->buf, len, grown(b, fd));
 }
 
 static void

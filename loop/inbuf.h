@@ -3,8 +3,8 @@
  * bytes handed out without copying when a frame fills most of it.  Owned by
  * its connection.
  *
- * Invariant: the capacity is at most twice what has arrived plus 64 KiB,
- * whatever want says; so a length field alone allocates nothing.
+ * Invariant: while a frame is coming the capacity is at most what has arrived
+ * plus 64 KiB, whatever want says; so a length field alone allocates nothing.
  */
 #ifndef LOOP_INBUF_H
 #define LOOP_INBUF_H
