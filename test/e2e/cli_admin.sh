@@ -67,6 +67,45 @@ refused 1 "there is no broker 7; the cluster has 1" configs --describe \
     --broker 7
 ok "configs --describe"
 
+values() {	# what is set for orders, "k=v k=v"
+	run configs --describe --topic orders || fail "describe orders"
+	sed -n 's/^  \([^ ]*\) sensitive=.*/\1/p' "$D/out" | tr '\n' ' '
+}
+is_set() {
+	got=$(values)
+	[ "$got" = "$1" ] || fail "set: $got, not $1"
+}
+# What is not named stays as it is.
+prints "Completed updating config for topic orders." configs --alter \
+    --topic orders --add-config 'cleanup.policy=[compact,delete]'
+is_set "cleanup.policy=compact,delete retention.ms=60000 "
+prints "Completed updating config for topic orders." configs --alter \
+    --entity-type topics --entity-name orders \
+    --add-config max.message.bytes=5000,cleanup.policy=delete \
+    --delete-config retention.ms
+is_set "cleanup.policy=delete max.message.bytes=5000 "
+refused 1 "retention.ms is not set for it" configs --alter --topic orders \
+    --delete-config retention.ms
+refused 1 "; did you mean retention.ms?" configs --alter --topic orders \
+    --add-config retention.mss=1
+refused 1 "topic orders: " configs --alter --topic orders \
+    --add-config max.message.bytes=many
+is_set "cleanup.policy=delete max.message.bytes=5000 "
+prints "Completed updating config for topic orders." configs --alter \
+    --topic orders --delete-config cleanup.policy,max.message.bytes
+is_set ""
+refused 1 "topic order does not exist" configs --alter --topic order \
+    --add-config retention.ms=1
+# It holds after a restart of the broker.
+run configs --alter --topic orders --add-config retention.ms=70000 ||
+    fail "alter"
+kill9 "$BROKER_PID"
+start_broker
+is_set "retention.ms=70000 "
+run configs --alter --topic orders --delete-config retention.ms ||
+    fail "delete"
+ok "configs --alter"
+
 feed orders 0 10
 feed orders 1 10
 prints "partition: orders-0	low_watermark: 4" delete-records \

@@ -144,6 +144,9 @@ END
 groups --describe --group g1 --state || fail "state"
 [ "$(sed -n '2s/  */ /gp' "$D/out")" = "g1 $BROKER (1) range Stable 1" ] ||
     fail "state: $(cat "$D/out")"
+refused "topic orders partition 0: Broker: " --delete-offsets --group g1 \
+    --topic orders
+has "$D/out" "Error: " || fail "no status: $(cat "$D/out")"
 stop "$CONSUMER"
 [ "$(sort -n "$D/consumed" | tr '\n' ' ')" != "" ] || fail "nothing was read"
 prints "$table""g1 orders 0 0;g1 orders 1 0;" --reset-offsets --group g1 \
@@ -155,5 +158,21 @@ prints "$table""g1 orders 0 0;g1 orders 1 0;" --reset-offsets --group g1 \
 [ "$(wc -l < "$D/consumed")" -eq 19 ] || fail "read $(wc -l < "$D/consumed")"
 ok "a group in use is refused; the next consumer begins where it was told to"
 
+prints "TOPIC PARTITION STATUS;orders 1 Successful;" --delete-offsets \
+    --group g2 --topic orders:1
+prints "$table""g2 orders 0 1;" --reset-offsets --group g2 --all-topics \
+    --to-current
+refused "group g2 has committed nothing for topic orders in that partition" \
+    --delete-offsets --group g2 --topic orders:1
+refused "group g2 has committed nothing for topic sales" --delete-offsets \
+    --group g2 --topic sales
+prints '[{"group": "g2", "topic": "orders", "partition": 0, "error": '\
+'null}];' --delete-offsets --group g2 --topic orders -o json
+refused "group none does not exist" --delete-offsets --group none \
+    --topic orders
+ok "--delete-offsets"
+
+prints "$table""g2 sales 0 0;g2 sales 1 0;" --reset-offsets --group g2 \
+    --topic sales --to-latest --execute
 prints "Deleted group g1.;Deleted group g2.;" --delete --all-groups
 prints "" --list
