@@ -90,6 +90,10 @@ put_timestamp(const rd_kafka_message_t *m)
 	rd_kafka_timestamp_type_t type;
 	int64_t ts = rd_kafka_message_timestamp(m, &type);
 
+	if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE) {
+		fputs("NO_TIMESTAMP", stdout);
+		return;
+	}
 	printf("%s:%lld", type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ?
 	    "LogAppendTime" : "CreateTime", (long long)ts);
 }
@@ -401,10 +405,17 @@ console_consumer_command(int argc, char **argv)
 		FLAG_LIST_ROW("property", &given, "KEY=VALUE", "print.key, "
 		    "print.offset, print.partition, print.headers, "
 		    "print.timestamp, key.separator, ..."),
-		FLAG_STR_ROW("isolation-level", &c.isolation, "LEVEL",
-		    "read_committed (the default) or read_uncommitted."),
+		FLAG_WORD_ROW("isolation-level", &c.isolation,
+		    "read_committed|read_uncommitted", "The first unless "
+		    "given (Kafka's tool: the other)."),
+		FLAG_LIST_ROW("formatter-property", &given, "KEY=VALUE",
+		    NULL),
 		FLAG_LIST_ROW("consumer-property", &c.props, "KEY=VALUE",
 		    "A setting of the client."),
+		FLAG_LIST_ROW("command-property", &c.props, "KEY=VALUE",
+		    NULL),
+		FLAG_STR_ROW("consumer.config", &c.client.config, "FILE",
+		    NULL),
 		CLIENT_FLAGS(&c.client),
 		FLAG_LAST
 	};

@@ -83,31 +83,6 @@ cut(struct producer *p, struct slice *line, const char *separator,
 	return (0);
 }
 
-static rd_kafka_headers_t *
-headers_of(char *text)
-{
-	const char *sep = property(properties, "headers.separator");
-	const char *key_sep = property(properties, "headers.key.separator");
-	rd_kafka_headers_t *h = rd_kafka_headers_new(8);
-	char *next, *value;
-
-	for (; text != NULL && text[0] != '\0'; text = next) {
-		next = strstr(text, sep);
-		if (next != NULL) {
-			*next = '\0';
-			next += strlen(sep);
-		}
-		value = strstr(text, key_sep);
-		if (value != NULL) {
-			*value = '\0';
-			value += strlen(key_sep);
-		}
-		rd_kafka_header_add(h, text, -1, value, value == NULL ? 0 :
-		    (ssize_t)strlen(value));
-	}
-	return (h);
-}
-
 /* What null.marker stands for is null. */
 static struct slice
 unmarked(struct slice s)
@@ -115,6 +90,51 @@ unmarked(struct slice s)
 	const char *marker = property(properties, "null.marker");
 
 	return (marker != NULL && slice_eq_str(s, marker) ? SLICE_NULL : s);
+}
+
+/* One "key:value"; the value may be the null marker, the key not. */
+static int
+add_header(struct producer *p, rd_kafka_headers_t *h, char *text)
+{
+	const char *key_sep = property(properties, "headers.key.separator");
+	char *at = strstr(text, key_sep);
+	struct slice value = SLICE_NULL;
+
+	if (at != NULL) {
+		*at = '\0';
+		value = unmarked(slice_str(at + strlen(key_sep)));
+	} else if (!property_true(properties, "ignore.error")) {
+		fprintf(stderr, "leat console-producer: line %llu: header "
+		    "'%s': there is no '%s' in it\n",
+		    (unsigned long long)p->line, text, key_sep);
+		return (-1);
+	}
+	if (unmarked(slice_str(text)).p == NULL) {
+		fprintf(stderr, "leat console-producer: line %llu: the key "
+		    "of a header cannot be null\n",
+		    (unsigned long long)p->line);
+		return (-1);
+	}
+	rd_kafka_header_add(h, text, -1, value.p, (ssize_t)value.len);
+	return (0);
+}
+
+static int
+add_headers(struct producer *p, rd_kafka_headers_t *h, char *text)
+{
+	const char *sep = property(properties, "headers.separator");
+	char *next;
+
+	for (; text != NULL && text[0] != '\0'; text = next) {
+		next = strstr(text, sep);
+		if (next != NULL) {
+			*next = '\0';
+			next += strlen(sep);
+		}
+		if (add_header(p, h, text) == -1)
+			return (-1);
+	}
+	return (0);
 }
 
 /* Waits while librdkafka's queue is full; backpressure, not an error. */
@@ -155,8 +175,13 @@ send_line(struct producer *p, struct slice line)
 	    property(properties, "key.separator"), "key", &key) == -1)
 		return (-1);
 	headers = unmarked(headers);
-	if (headers.p != NULL)
-		h = headers_of((char *)(uintptr_t)headers.p);
+	if (headers.p != NULL) {
+		h = rd_kafka_headers_new(8);
+		if (add_headers(p, h, (char *)(uintptr_t)headers.p) == -1) {
+			rd_kafka_headers_destroy(h);
+			return (-1);
+		}
+	}
 	rc = produce(p, unmarked(key), unmarked(line), h);
 	if (rc == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return (0);
@@ -272,8 +297,13 @@ console_producer_command(int argc, char **argv)
 		FLAG_INT_ROW("partition", &p.partition, "N",
 		    "One partition; otherwise by key."),
 		FLAG_BOOL_ROW("sync", &p.sync, "Wait for each line."),
+		FLAG_LIST_ROW("reader-property", &given, "KEY=VALUE", NULL),
 		FLAG_LIST_ROW("producer-property", &p.props, "KEY=VALUE",
 		    "A setting of the client."),
+		FLAG_LIST_ROW("command-property", &p.props, "KEY=VALUE",
+		    NULL),
+		FLAG_STR_ROW("producer.config", &p.client.config, "FILE",
+		    NULL),
 		CLIENT_FLAGS(&p.client),
 		FLAG_LAST
 	};

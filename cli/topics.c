@@ -11,16 +11,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/partitions.h"
-
-struct topics {
-	struct client_flags	 client;
-	bool			 list, create, describe, alter, delete;
-	bool			 if_exists, if_not_exists, exclude_internal;
-	const char		*topic;
-	int64_t			 partitions, replication;
-	struct flag_list	 configs;
-	rd_kafka_t		*rk;
-};
+#include "cli/topics.h"
 
 static bool
 is_internal(const char *name)
@@ -128,9 +119,9 @@ create(struct topics *t, const struct rd_kafka_metadata *md, struct err *e)
 	return (rc);
 }
 
-static int
-must_exist(struct topics *t, const struct rd_kafka_metadata *md, bool *there,
-    struct err *e)
+int
+topics_must_exist(struct topics *t, const struct rd_kafka_metadata *md,
+    bool *there, struct err *e)
 {
 	*there = topic_in(md, t->topic) != NULL;
 	if (*there || t->if_exists)
@@ -193,9 +184,8 @@ by_name(const void *a, const void *b)
 	return (strcmp((*x)->topic, (*y)->topic));
 }
 
-/* The topics that are asked for, sorted; NULL-ended. */
-static const struct rd_kafka_metadata_topic **
-chosen(const struct topics *t, const struct rd_kafka_metadata *md)
+const struct rd_kafka_metadata_topic **
+topics_chosen(const struct topics *t, const struct rd_kafka_metadata *md)
 {
 	const struct rd_kafka_metadata_topic **v;
 	size_t n = 0;
@@ -216,7 +206,7 @@ chosen(const struct topics *t, const struct rd_kafka_metadata *md)
 static void
 list(const struct topics *t, const struct rd_kafka_metadata *md)
 {
-	const struct rd_kafka_metadata_topic **v = chosen(t, md);
+	const struct rd_kafka_metadata_topic **v = topics_chosen(t, md);
 	struct sb out = SB_INIT;
 	size_t i;
 
@@ -234,139 +224,6 @@ list(const struct topics *t, const struct rd_kafka_metadata *md)
 	free(v);
 }
 
-/* Settings of a topic that are not defaults, as "a=b,c=d". */
-static void
-add_overrides(struct sb *out, const rd_kafka_ConfigResource_t *r)
-{
-	const rd_kafka_ConfigEntry_t **v;
-	size_t i, n;
-	const char *sep = "";
-
-	v = rd_kafka_ConfigResource_configs(r, &n);
-	for (i = 0; i < n; i++) {
-		if (rd_kafka_ConfigEntry_source(v[i]) !=
-		    RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG)
-			continue;
-		sb_printf(out, "%s%s=%s", sep, rd_kafka_ConfigEntry_name(v[i]),
-		    rd_kafka_ConfigEntry_value(v[i]));
-		sep = ",";
-	}
-}
-
-static void
-overrides(struct topics *t, const char *topic, struct sb *out)
-{
-	rd_kafka_ConfigResource_t *r = rd_kafka_ConfigResource_new(
-	    RD_KAFKA_RESOURCE_TOPIC, topic);
-	rd_kafka_queue_t *q = rd_kafka_queue_new(t->rk);
-	const rd_kafka_ConfigResource_t **v;
-	rd_kafka_event_t *ev;
-	struct err e = ERR_INIT;
-	size_t n;
-
-	sb_puts(out, "");
-	rd_kafka_DescribeConfigs(t->rk, &r, 1, NULL, q);
-	ev = client_wait(q, &t->client, &e);
-	if (ev != NULL) {
-		v = rd_kafka_DescribeConfigs_result_resources(
-		    rd_kafka_event_DescribeConfigs_result(ev), &n);
-		if (n == 1)
-			add_overrides(out, v[0]);
-		rd_kafka_event_destroy(ev);
-	}
-	rd_kafka_queue_destroy(q);
-	rd_kafka_ConfigResource_destroy(r);
-}
-
-static void
-add_ids(struct sb *out, const int32_t *v, int n)
-{
-	int i;
-
-	sb_puts(out, "");
-	for (i = 0; i < n; i++)
-		sb_printf(out, "%s%d", i == 0 ? "" : ",", v[i]);
-}
-
-static void
-describe_people(const struct rd_kafka_metadata_topic *m, const char *configs)
-{
-	const struct rd_kafka_metadata_partition *p;
-	struct sb replicas = SB_INIT, isr = SB_INIT;
-	int i;
-
-	printf("Topic: %s\tPartitionCount: %d\tReplicationFactor: %d\t"
-	    "Configs: %s\n", m->topic, m->partition_cnt,
-	    m->partition_cnt > 0 ? m->partitions[0].replica_cnt : 0, configs);
-	for (i = 0; i < m->partition_cnt; i++) {
-		p = &m->partitions[i];
-		replicas.len = isr.len = 0;
-		add_ids(&replicas, p->replicas, p->replica_cnt);
-		add_ids(&isr, p->isrs, p->isr_cnt);
-		printf("\tTopic: %s\tPartition: %d\tLeader: %d\tReplicas: %s\t"
-		    "Isr: %s\n", m->topic, p->id, p->leader, replicas.ptr,
-		    isr.ptr);
-	}
-	sb_fini(&replicas);
-	sb_fini(&isr);
-}
-
-static void
-describe_json(const struct rd_kafka_metadata_topic *m, const char *configs,
-    bool first)
-{
-	const struct rd_kafka_metadata_partition *p;
-	struct sb out = SB_INIT;
-	int i;
-
-	sb_puts(&out, first ? "[" : ",\n ");
-	sb_puts(&out, "{\"topic\": ");
-	sb_json(&out, slice_str(m->topic));
-	sb_puts(&out, ", \"configs\": ");
-	sb_json(&out, slice_str(configs));
-	sb_puts(&out, ", \"partitions\": [");
-	for (i = 0; i < m->partition_cnt; i++) {
-		p = &m->partitions[i];
-		sb_printf(&out, "%s{\"partition\": %d, \"leader\": %d, "
-		    "\"replicas\": [", i == 0 ? "" : ", ", p->id, p->leader);
-		add_ids(&out, p->replicas, p->replica_cnt);
-		sb_puts(&out, "], \"isr\": [");
-		add_ids(&out, p->isrs, p->isr_cnt);
-		sb_puts(&out, "]}");
-	}
-	sb_puts(&out, "]}");
-	fputs(out.ptr, stdout);
-	sb_fini(&out);
-}
-
-static int
-describe(struct topics *t, const struct rd_kafka_metadata *md, struct err *e)
-{
-	const struct rd_kafka_metadata_topic **v = chosen(t, md);
-	struct sb configs = SB_INIT;
-	bool there = true;
-	size_t i;
-
-	if (v[0] == NULL && t->topic != NULL &&
-	    must_exist(t, md, &there, e) == -1) {
-		free(v);
-		return (-1);
-	}
-	for (i = 0; v[i] != NULL; i++) {
-		configs.len = 0;
-		overrides(t, v[i]->topic, &configs);
-		if (client_json(&t->client))
-			describe_json(v[i], configs.ptr, i == 0);
-		else
-			describe_people(v[i], configs.ptr);
-	}
-	if (client_json(&t->client))
-		printf("%s]\n", i == 0 ? "[" : "");
-	sb_fini(&configs);
-	free(v);
-	return (0);
-}
-
 /* --- the command --- */
 
 static int
@@ -377,6 +234,14 @@ check_flags(const struct topics *t)
 	if (actions != 1) {
 		fprintf(stderr, "leat topics: give one of --list, --create, "
 		    "--describe, --alter, --delete\n");
+		return (CLI_USAGE);
+	}
+	if (t->overridden + t->under_replicated + t->unavailable +
+	    t->under_min_isr + t->at_min_isr > !!t->describe) {
+		fprintf(stderr, "leat topics: --topics-with-overrides, "
+		    "--under-replicated-partitions, --unavailable-partitions, "
+		    "--under-min-isr-partitions, --at-min-isr-partitions: "
+		    "give one, with --describe\n");
 		return (CLI_USAGE);
 	}
 	if (t->topic == NULL && (t->create || t->alter || t->delete)) {
@@ -402,7 +267,7 @@ act(struct topics *t, const struct rd_kafka_metadata *md, struct err *e)
 	if (t->alter)
 		return (alter(t, md, e));
 	if (t->describe)
-		return (describe(t, md, e));
+		return (topics_describe(t, md, e));
 	list(t, md);
 	return (0);
 }
@@ -451,6 +316,18 @@ topics_command(int argc, char **argv)
 		    "when it is there already."),
 		FLAG_BOOL_ROW("exclude-internal", &t.exclude_internal,
 		    "Leave out topics of the broker itself."),
+		FLAG_BOOL_ROW("topics-with-overrides", &t.overridden,
+		    "With --describe: topics with settings of their own."),
+		FLAG_BOOL_ROW("under-replicated-partitions",
+		    &t.under_replicated, "With --describe: partitions with "
+		    "fewer replicas in sync than they have."),
+		FLAG_BOOL_ROW("unavailable-partitions", &t.unavailable,
+		    "With --describe: partitions without a leader."),
+		FLAG_BOOL_ROW("under-min-isr-partitions", &t.under_min_isr,
+		    "With --describe: fewer in sync than "
+		    "min.insync.replicas."),
+		FLAG_BOOL_ROW("at-min-isr-partitions", &t.at_min_isr,
+		    "With --describe: exactly as many."),
 		CLIENT_FLAGS(&t.client),
 		FLAG_LAST
 	};

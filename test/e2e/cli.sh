@@ -28,6 +28,19 @@ run topics --describe --topic alpha
 has "$D/out" "PartitionCount: 3" || fail "describe: $(cat "$D/out")"
 run topics --describe --topic alpha -o json
 json one "'alpha' in json.dumps(v)"
+run topics --describe --topics-with-overrides
+[ "$(cat "$D/out")" = "Topic: alpha	PartitionCount: 3	\
+ReplicationFactor: 1	Configs: retention.ms=60000" ] ||
+    fail "with overrides: $(cat "$D/out")"
+for none in under-replicated unavailable under-min-isr; do
+	run topics --describe --$none-partitions
+	[ -s "$D/out" ] && fail "$none: $(cat "$D/out")"
+	run topics --describe --$none-partitions -o json
+	json one "v == []"
+done
+run topics --describe --at-min-isr-partitions --topic 'b*'
+[ "$(cat "$D/out")" = "	Topic: beta	Partition: 0	Leader: 1	\
+Replicas: 1	Isr: 1" ] || fail "at min ISR: $(cat "$D/out")"
 run topics --alter --topic beta --partitions 2
 # shellcheck disable=SC2086
 "$LEAT" topics $b --create --topic alpha > "$D/out" 2>&1 &&
@@ -46,6 +59,37 @@ run console-consumer --topic alpha --from-beginning --max-messages 3 \
     fail "consumed: $(cat "$D/out")"
 run console-consumer --topic alpha --from-beginning --max-messages 3 -o json
 json lines "sorted(x['value'] for x in v) == ['v1', 'v2', 'v3']"
+
+
+# Headers, keys and nulls, in and out; what cannot be read is said by line.
+lines() {
+	"$LEAT" console-producer $b --topic gamma --property parse.headers=true \
+	    --property parse.key=true --property null.marker=NULL "$@" \
+	    > "$D/out" 2> "$D/cli.err"
+}
+printf 'h1:a,h2:NULL\tk1\tv1\nNULL\tNULL\tNULL\n' | lines ||
+    fail "headers: $(cat "$D/cli.err")"
+run console-consumer --topic gamma --from-beginning --max-messages 2 \
+    --property print.headers=true --property print.key=true \
+    --property print.partition=true --property print.offset=true \
+    --property key.separator=/ --property null.literal=nil
+[ "$(tr '\n' ' ' < "$D/out")" = "Partition:0/Offset:0/h1:a,h2:nil/k1/v1 \
+Partition:0/Offset:1/NO_HEADERS/nil/nil " ] || fail "$(cat "$D/out")"
+run console-consumer --topic gamma --from-beginning --max-messages 1 \
+    --formatter-property print.timestamp=true
+grep -qxE 'CreateTime:[0-9]{13}	v1' "$D/out" || fail "$(cat "$D/out")"
+printf 'h1\tk\tv\n' | lines && fail "a header without a value"
+has "$D/cli.err" "line 1: header 'h1': there is no ':' in it" ||
+    fail "$(cat "$D/cli.err")"
+printf 'NULL:1\tk\tv\n' | lines && fail "a header without a key"
+has "$D/cli.err" "line 1: the key of a header cannot be null" ||
+    fail "$(cat "$D/cli.err")"
+printf 'h1\tk3\tv3\n' | lines --property ignore.error=true ||
+    fail "ignore.error: $(cat "$D/cli.err")"
+run console-consumer --topic gamma --partition 0 --offset 2 \
+    --max-messages 1 --property print.headers=true
+[ "$(cat "$D/out")" = "h1:null	v3" ] || fail "$(cat "$D/out")"
+ok "headers, keys, nulls"
 
 run console-consumer --topic alpha --group g1 --from-beginning \
     --max-messages 3
