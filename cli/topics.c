@@ -137,7 +137,7 @@ delete(struct topics *t, const struct rd_kafka_metadata *md, struct err *e)
 	bool there;
 	int rc;
 
-	if ((rc = must_exist(t, md, &there, e)) == -1 || !there)
+	if ((rc = topics_must_exist(t, md, &there, e)) == -1 || !there)
 		return (rc);
 	dt = rd_kafka_DeleteTopic_new(t->topic);
 	q = rd_kafka_queue_new(t->rk);
@@ -158,7 +158,7 @@ alter(struct topics *t, const struct rd_kafka_metadata *md, struct err *e)
 	bool there;
 	int rc;
 
-	if ((rc = must_exist(t, md, &there, e)) == -1 || !there)
+	if ((rc = topics_must_exist(t, md, &there, e)) == -1 || !there)
 		return (rc);
 	np = rd_kafka_NewPartitions_new(t->topic, (size_t)t->partitions, why,
 	    sizeof why);
