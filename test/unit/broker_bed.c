@@ -320,6 +320,7 @@ bed_send_fetch(int fd, int32_t id, const struct bed_fetch *f)
 	kw_defaults(&kd_fetch_request, &q);
 	q.max_wait_ms = f->max_wait;
 	q.min_bytes = f->min_bytes;
+	q.isolation_level = f->isolation;
 	q.max_bytes = f->max_bytes == 0 ? INT32_MAX : f->max_bytes;
 	KARRAY_NEW(q.topics, &kd_fetch_request_topic, 1, bed_arena());
 	q.topics.v[0].topic = slice_str(f->topic);

@@ -71,6 +71,7 @@ struct bed_fetch {
 	int64_t		 offset;
 	int32_t		 max_wait, min_bytes, max_bytes, part_bytes;
 	int32_t		 epoch;		/* current leader epoch; -1 */
+	int8_t		 isolation;	/* 1: read_committed */
 };
 void	 bed_send_fetch(int fd, int32_t id, const struct bed_fetch *);
 struct km_fetch_response_partition *
