@@ -8,7 +8,7 @@
  */
 #include "test/unit/unit.h"
 
-#include <sys/stat.h>
+#include <stdatomic.h>
 
 #include "base/thread.h"
 #include "broker/broker_priv.h"
@@ -683,7 +683,9 @@ END_TEST
 
 /* Cuts in the middle of what is being done. */
 static struct fake_disk *mid[64];
+static int64_t mid_stable[64];		/* what readers were told before */
 static size_t nmid;
+static atomic_bool stopping;
 
 static void
 on_op(struct fake_disk *d, const struct fake_op *op, bool after, void *ctx)
@@ -693,7 +695,10 @@ on_op(struct fake_disk *d, const struct fake_op *op, bool after, void *ctx)
 	if (after || (op->kind != FAKE_SYNC && op->kind != FAKE_RENAME) ||
 	    nmid == NELEM(mid) || op->number % 5 != 0)
 		return;
-	mid[nmid++] = fake_disk_power_cut(d, (*seed)++);
+	mid_stable[nmid] = atomic_load(&stopping) ? 0 : partition_stable(p);
+	mid[nmid] = fake_disk_power_cut(d, nmid % 2 == 0 ? FAKE_CUT_LOSE :
+	    (*seed)++);
+	nmid++;
 }
 
 /* The marker that decided of the record at offset. */
@@ -710,14 +715,15 @@ marker_of(const struct model *m, int64_t offset)
 }
 
 /* What is visible is not of an aborted transaction, and of a committed one
- * only when the log has its marker. */
+ * only when the log has its marker; and what readers were told stays. */
 static void
-check_mid(struct fake_disk *after, const struct model *last)
+check_mid(struct fake_disk *after, const struct model *last, int64_t told)
 {
 	struct reader r;
 	size_t k;
 
 	up(fake_disk_fs(after), fake_disk_path(after));
+	ck_assert_int_ge(partition_stable(p), told);
 	read_all(&r, 0);
 	for (k = 0; k < r.n; k++)
 		ck_assert_msg(last->at[r.seen[k]].fate == PLAIN ||
@@ -743,11 +749,12 @@ START_TEST(power_cut_at_syncs)
 	for (i = 0; i < PRODUCERS; i++)
 		if (m.of[i].begun)
 			model_finish(&m, i, true);
+	atomic_store(&stopping, true);
 	down();			/* with its snapshot */
 	fake_disk_watch(d, NULL, NULL);
 	ck_assert_uint_gt(nmid, 20);
 	for (k = 0; k < nmid; k++) {
-		check_mid(mid[k], &m);
+		check_mid(mid[k], &m, mid_stable[k]);
 		fake_disk_free(mid[k]);
 	}
 	fake_disk_free(d);
