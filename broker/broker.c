@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "broker/broker_priv.h"
 #include "broker/checkpoint.h"
+#include "broker/fetch_session.h"
 #include "broker/flusher.h"
 #include "broker/keeper.h"
 #include "broker/partition.h"
@@ -34,6 +35,7 @@
 #define FORMAT		1
 #define META		"meta.properties"
 #define STOP_MS		10000	/* for answers to leave */
+#define SESSION_PARTITIONS	500000	/* of all fetch sessions */
 
 #define M	struct broker
 static const struct metric metrics[] = {
@@ -73,6 +75,8 @@ static const struct metric metrics[] = {
 	    "Bytes deleted because of dir.max.bytes, read or not."),
 	METRIC_COUNTER(M, m.quarantined_bytes, "quarantined_bytes_total",
 	    "Damaged bytes that were set aside."),
+	METRIC_GAUGE(M, m.fetch_sessions, "fetch_sessions",
+	    "Fetch sessions of consumers."),
 	METRIC_GAUGE(M, m.groups, "groups", "Consumer groups."),
 	METRIC_GAUGE(M, m.members, "group_members", "Members of them."),
 	METRIC_COUNTER(M, m.rebalances, "rebalances_total",
@@ -261,6 +265,8 @@ broker_start(struct broker **out, const void *settings, const char *data_dir,
 	cond_init(&b->idle);
 	b->metric_object = (struct metric_object){ metrics, b,
 	    "leat_broker_", "" };
+	b->fetch_sessions = fetch_sessions_new((size_t)b->cfg.fetch_sessions,
+	    SESSION_PARTITIONS, &b->m.fetch_sessions);
 	raise_descriptors();
 	if (start_all(b, data_dir, e) == -1) {
 		broker_stop(b);
@@ -312,6 +318,7 @@ broker_stop(struct broker *b)
 	groups_free(b);
 	producer_ids_free(b);
 	server_free(b);
+	fetch_sessions_free(b->fetch_sessions);
 	close_folder(b);
 	if (b->running)
 		log_info("broker", "stopped");

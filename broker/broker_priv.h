@@ -76,6 +76,7 @@ struct broker_config {
 	int64_t		 inflight_requests;	/* per connection */
 	uint64_t	 queued_bytes;		/* of all connections */
 	uint64_t	 fetch_max;
+	int64_t		 fetch_sessions;	/* at most; 0: none */
 	uint64_t	 dir_max;		/* 0: derived from the disk */
 	uint64_t	 reserve;
 
@@ -145,6 +146,7 @@ struct broker_metrics {		/* any thread: metric_add_shared */
 	metric_t	retained_bytes;		/* deleted by retention */
 	metric_t	capped_bytes;		/* deleted by dir.max.bytes */
 	metric_t	quarantined_bytes;
+	metric_t	fetch_sessions;
 	metric_t	groups;
 	metric_t	members;
 	metric_t	rebalances;
@@ -190,6 +192,7 @@ struct broker {			/* const after start but what says otherwise */
 	struct flusher		*flusher;
 	struct keeper		*keeper;	/* retention and checkpoint */
 	struct checkpoint	*checkpoint;
+	struct fetch_sessions	*fetch_sessions;	/* own mutex */
 	struct groups		*groups;	/* groups.c */
 	struct producer_ids	*producer_ids;	/* producer_ids.c */
 	struct txns		*txns;		/* txns.c */

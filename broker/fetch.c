@@ -7,15 +7,17 @@
  * has moved.  Watching comes before the last look, so no movement is missed.
  * With read_committed the end is the last stable offset, which moves together
  * with the synced end, as it waits for synced markers.
- * Fetch sessions (KIP-227) are declined by session id 0.
+ * Which partitions a request is about says fetch_session.h.
  */
 #include "broker/fetch.h"
 
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/fetch_session.h"
 #include "broker/partition.h"
 #include "broker/server.h"
 #include "broker/topic.h"
@@ -32,10 +34,9 @@
 struct fetch_part {
 	struct watcher		 watcher;
 	struct fetch		*fetch;
+	const struct fetch_want	*want;
 	struct topic		*topic;		/* a reference, or NULL */
 	struct partition	*p;		/* NULL: see error */
-	int64_t			 offset;
-	int32_t			 max;
 	int16_t			 error;
 	int64_t			 high, stable, start;
 	struct seglog_range	 range;		/* held while len > 0 */
@@ -44,7 +45,8 @@ struct fetch_part {
 struct fetch {			/* owner: its loop */
 	struct request		*r;
 	const struct km_fetch_request *in;
-	struct fetch_part	*v;
+	struct fetch_plan	 plan;
+	struct fetch_part	*v;		/* of plan.v, one each */
 	size_t			 n;
 	struct loop_timer	 timer;
 	struct loop_task	 task;
@@ -93,14 +95,15 @@ look_at(struct fetch_part *fp, size_t max, bool one, const struct request *r)
 	fp->stable = partition_stable(fp->p);
 	fp->high = seglog_synced(log);
 	fp->start = seglog_start(log);
-	if (fp->offset < fp->start || fp->offset > seglog_end(log)) {
+	if (fp->want->offset < fp->start ||
+	    fp->want->offset > seglog_end(log)) {
 		fp->error = KERR_OFFSET_OUT_OF_RANGE;
 		return;
 	}
 	limit = in->isolation_level == READ_COMMITTED ? fp->stable : fp->high;
-	if (max == 0 || fp->offset >= limit)
+	if (max == 0 || fp->want->offset >= limit)
 		return;
-	if (seglog_read(log, fp->offset, limit, max, one, &fp->range,
+	if (seglog_read(log, fp->want->offset, limit, max, one, &fp->range,
 	    &err) == -1) {
 		fp->range.len = 0;
 		fp->error = err.code == ERR_NOT_FOUND ?
@@ -126,7 +129,7 @@ static size_t
 share_of(const struct fetch *f, const struct fetch_part *fp, size_t total)
 {
 	size_t max = f->r->broker->cfg.fetch_max;
-	size_t part = fp->max > 0 ? (size_t)fp->max : 0;
+	size_t part = fp->want->max > 0 ? (size_t)fp->want->max : 0;
 
 	if (f->in->max_bytes >= 0 && (size_t)f->in->max_bytes < max)
 		max = (size_t)f->in->max_bytes;
@@ -229,7 +232,7 @@ set_aborted(struct fetch *f, struct fetch_part *fp,
 	out->aborted_transactions.n = 0;
 	if (fp->range.len == 0)
 		return;
-	if (partition_aborted(fp->p, fp->offset, fp->range.next, &v, &n,
+	if (partition_aborted(fp->p, fp->want->offset, fp->range.next, &v, &n,
 	    &err) == -1) {
 		log_error("broker", "topic=%s: %s", fp->topic->name, err.msg);
 		seglog_release(&fp->range);
@@ -249,7 +252,7 @@ set_aborted(struct fetch *f, struct fetch_part *fp,
 
 static int
 put_partition(struct fetch *f, struct kfetch *k, struct fetch_part *fp,
-    int32_t index, struct answer *a, size_t *cap)
+    struct answer *a, size_t *cap)
 {
 	struct km_fetch_response_partition part;
 	size_t at;
@@ -258,7 +261,7 @@ put_partition(struct fetch *f, struct kfetch *k, struct fetch_part *fp,
 	part.aborted_transactions.n = -1;
 	if (f->in->isolation_level == READ_COMMITTED)
 		set_aborted(f, fp, &part);
-	part.partition_index = index;
+	part.partition_index = fp->want->partition;
 	part.error_code = fp->error;
 	part.high_watermark = fp->error == KERR_NONE ? fp->high : -1;
 	part.last_stable_offset = fp->error == KERR_NONE ? fp->stable : -1;
@@ -272,22 +275,73 @@ put_partition(struct fetch *f, struct kfetch *k, struct fetch_part *fp,
 	return (0);
 }
 
-static int
-put_all(struct fetch *f, struct kfetch *k, struct answer *a, size_t *cap)
+/* Partitions from v[0] on of the same topic. */
+static size_t
+same_topic(struct fetch_part *const *v, size_t n)
 {
-	const struct km_fetch_request_topic *t;
-	int32_t i, j;
-	size_t n = 0;
+	const struct fetch_want *a = v[0]->want, *b;
+	size_t i;
 
-	for (i = 0; i < f->in->topics.n; i++) {
-		t = &f->in->topics.v[i];
-		kfetch_topic(k, t->topic, t->partitions.n);
-		for (j = 0; j < t->partitions.n; j++)
-			if (put_partition(f, k, &f->v[n++],
-			    t->partitions.v[j].partition, a, cap) == -1)
+	for (i = 1; i < n; i++) {
+		b = v[i]->want;
+		if (!slice_eq(a->name, b->name) ||
+		    memcmp(&a->id, &b->id, sizeof a->id) != 0)
+			break;
+	}
+	return (i);
+}
+
+static int
+put_all(struct fetch *f, struct kfetch *k, struct fetch_part *const *v,
+    size_t n, struct answer *a, size_t *cap)
+{
+	size_t i, run;
+
+	for (; n > 0; v += run, n -= run) {
+		run = same_topic(v, n);
+		kfetch_topic(k, v[0]->want->name, v[0]->want->id,
+		    (int32_t)run);
+		for (i = 0; i < run; i++)
+			if (put_partition(f, k, v[i], a, cap) == -1)
 				return (-1);
 	}
 	return (0);
+}
+
+/* What the client has to hear of goes to v; *n of them.  The session id. */
+static int32_t
+choose(struct fetch *f, struct fetch_part **v, size_t *n)
+{
+	struct fetch_told *told = xcalloc(f->n + 1, sizeof *told);
+	struct fetch_part *fp;
+	int32_t id;
+	size_t i;
+
+	for (i = 0; i < f->n; i++) {
+		fp = &f->v[i];
+		told[i].error = fp->error != KERR_NONE;
+		told[i].records = fp->range.len > 0;
+		told[i].high = fp->high;
+		told[i].start = fp->start;
+	}
+	id = fetch_session_end(f->r->broker->fetch_sessions, &f->plan, told,
+	    clock_wall_ms());
+	for (i = 0, *n = 0; i < f->n; i++)
+		if (told[i].included)
+			v[(*n)++] = &f->v[i];
+	free(told);
+	return (id);
+}
+
+static int32_t
+count_topics(struct fetch_part *const *v, size_t n)
+{
+	int32_t topics = 0;
+	size_t run;
+
+	for (; n > 0; v += run, n -= run, topics++)
+		run = same_topic(v, n);
+	return (topics);
 }
 
 static size_t
@@ -304,19 +358,22 @@ files_len(const struct answer *a)
 static struct answer *
 make_answer(struct fetch *f)
 {
+	struct fetch_part **v = xcalloc(f->n + 1, sizeof *v);
 	struct answer files = { NULL }, *a;
 	struct request *r = f->r;
 	struct kfetch k;
 	struct kwriter w;
-	size_t at, cap = 0;
+	size_t at, n, cap = 0;
+	int32_t id = choose(f, v, &n);
 	int rc;
 
 	kwriter_init(&w, 256, 1u << 30);
 	at = kframe_response_begin(&w, kapi_get(KAPI_Fetch), r->version,
 	    r->correlation);
-	kfetch_begin(&k, &w, r->version, 0, KERR_NONE, 0,
-	    f->in->topics.n < 0 ? 0 : f->in->topics.n);
-	rc = put_all(f, &k, &files, &cap);
+	kfetch_begin(&k, &w, r->version, 0, KERR_NONE, id,
+	    count_topics(v, n));
+	rc = put_all(f, &k, v, n, &files, &cap);
+	free(v);
 	if (rc == -1 || w.full) {
 		kwriter_fini(&w);
 		a = xcalloc(1, sizeof *a);
@@ -351,6 +408,7 @@ fetch_free(struct fetch *f)
 	let_go(f);
 	for (i = 0; i < f->n; i++)
 		topic_unref(f->v[i].topic);
+	fetch_plan_fini(&f->plan);
 	free(f->v);
 	free(f);
 }
@@ -476,7 +534,7 @@ wait_for_more(struct fetch *f)
 
 static void
 prepare(struct fetch *f, struct fetch_part *fp, struct topic *t,
-    const struct km_fetch_request_partition *in)
+    const struct fetch_want *want)
 {
 	struct broker *b = f->r->broker;
 	struct err err = ERR_INIT;
@@ -484,16 +542,16 @@ prepare(struct fetch *f, struct fetch_part *fp, struct topic *t,
 
 	fp->fetch = f;
 	fp->watcher.fn = on_watch;
-	fp->offset = in->fetch_offset;
-	fp->max = in->partition_max_bytes;
+	fp->want = want;
 	fp->high = fp->start = -1;
-	p = t == NULL ? NULL : topic_partition(t, in->partition);
+	p = t == NULL ? NULL : topic_partition(t, want->partition);
 	if (p == NULL) {
-		fp->error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+		fp->error = t == NULL && want->name.p == NULL ?
+		    KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION;
 		return;
 	}
 	fp->topic = topic_ref(t);
-	fp->error = check_epoch(b, in->current_leader_epoch);
+	fp->error = check_epoch(b, want->epoch);
 	if (fp->error != KERR_NONE)
 		return;
 	if (partition_open(p, &err) == -1)
@@ -502,34 +560,49 @@ prepare(struct fetch *f, struct fetch_part *fp, struct topic *t,
 		fp->p = p;
 }
 
-static struct fetch *
-fetch_new(struct request *r, size_t n)
+static struct topic *
+find_topic(struct broker *b, const struct fetch_want *want)
 {
-	const struct km_fetch_request *in = r->in;
+	struct uuid id;
+
+	if (want->name.p != NULL)
+		return (topic_find(b, want->name));
+	memcpy(id.b, want->id.b, sizeof id.b);
+	return (topic_find_id(b, &id));
+}
+
+/* Takes the plan over. */
+static struct fetch *
+fetch_new(struct request *r, const struct fetch_plan *plan)
+{
 	struct fetch *f = xcalloc(1, sizeof *f);
-	struct topic *t;
-	int32_t i, j;
+	const struct fetch_want *w, *last = NULL;
+	struct topic *t = NULL;
 
 	f->r = r;
-	f->in = in;
-	f->v = xcalloc(n + 1, sizeof *f->v);
-	for (i = 0; i < in->topics.n; i++) {
-		t = topic_find(r->broker, in->topics.v[i].topic);
-		for (j = 0; j < in->topics.v[i].partitions.n; j++)
-			prepare(f, &f->v[f->n++], t,
-			    &in->topics.v[i].partitions.v[j]);
-		topic_unref(t);
+	f->in = r->in;
+	f->plan = *plan;
+	f->v = xcalloc(plan->n + 1, sizeof *f->v);
+	for (; f->n < plan->n; f->n++, last = w) {
+		w = &plan->v[f->n];
+		if (last == NULL || !slice_eq(w->name, last->name) ||
+		    memcmp(&w->id, &last->id, sizeof w->id) != 0) {
+			topic_unref(t);
+			t = find_topic(r->broker, w);
+		}
+		prepare(f, &f->v[f->n], t, w);
 	}
+	topic_unref(t);
 	return (f);
 }
 
 static void
-refuse_session(struct request *r)
+refuse_session(struct request *r, int16_t error)
 {
 	struct km_fetch_response resp;
 
 	kw_defaults(&kd_fetch_response, &resp);
-	resp.error_code = KERR_FETCH_SESSION_ID_NOT_FOUND;
+	resp.error_code = error;
 	request_reply(r, &resp);
 }
 
@@ -537,22 +610,21 @@ void
 handle_fetch(struct request *r)
 {
 	const struct km_fetch_request *in = r->in;
+	struct fetch_plan plan;
 	struct fetch *f;
-	size_t n = 0;
-	int32_t i;
+	int16_t error;
 
-	/* We never gave out a session, so nothing can go on in one. */
-	if (in->session_epoch > 0) {
-		refuse_session(r);
+	error = fetch_session_begin(r->broker->fetch_sessions, in, r->version,
+	    clock_wall_ms(), &plan);
+	if (error != KERR_NONE || plan.n > PARTS_MAX) {
+		fetch_plan_fini(&plan);
+		if (error != KERR_NONE)
+			refuse_session(r, error);
+		else
+			request_close(r, "it asks for too many partitions");
 		return;
 	}
-	for (i = 0; i < in->topics.n; i++)
-		n += (size_t)in->topics.v[i].partitions.n;
-	if (n > PARTS_MAX) {
-		request_close(r, "it asks for too many partitions");
-		return;
-	}
-	f = fetch_new(r, n);
+	f = fetch_new(r, &plan);
 	if (collect(f) || in->max_wait_ms <= 0 ||
 	    atomic_load(&r->broker->stopping))
 		respond(f);

@@ -90,6 +90,11 @@ const struct setting broker_settings[] = {
 	    .doc = "The largest answer to a fetch, but for one batch that is "
 	    "larger."),
 
+	SETTING_INT(B, fetch_sessions,
+	    "max.incremental.fetch.session.cache.slots", .def = "1000",
+	    .min = "0", .max = "1000000",
+	    .doc = "Fetch sessions of consumers that are kept; 0: none."),
+
 	SETTING_INT(B, num_partitions, "num.partitions", .def = "1",
 	    .min = "1", .max = "10000",
 	    .doc = "Partitions of a topic that does not say."),

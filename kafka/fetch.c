@@ -1,6 +1,6 @@
 /*
  * The rows of fetch_response in messages.def, written out for versions 4 to
- * 12.  Only the tagged section of a partition goes through the interpreter: it
+ * 17.  Only the tagged section of a partition goes through the interpreter: it
  * is empty but for errors about epochs.
  */
 #include "kafka/fetch.h"
@@ -12,7 +12,7 @@ kfetch_begin(struct kfetch *f, struct kwriter *w, int version,
     int32_t throttle_time_ms, int16_t error_code, int32_t session_id,
     int32_t ntopics)
 {
-	CHECK(version >= 4 && version < 13);
+	CHECK(version >= 4 && version < 18);
 	*f = (struct kfetch){
 		.w = w, .version = version, .topics_left = ntopics,
 	};
@@ -26,12 +26,16 @@ kfetch_begin(struct kfetch *f, struct kwriter *w, int version,
 }
 
 void
-kfetch_topic(struct kfetch *f, struct slice name, int32_t nparts)
+kfetch_topic(struct kfetch *f, struct slice name, struct kuuid id,
+    int32_t nparts)
 {
 	CHECK(f->parts_left == 0 && f->topics_left > 0);
 	f->topics_left--;
 	f->parts_left = nparts;
-	kwrite_str(f->w, name);
+	if (f->version >= 13)
+		kwrite_uuid(f->w, id);
+	else
+		kwrite_str(f->w, name);
 	kwrite_count(f->w, nparts);
 	if (nparts == 0)
 		kwrite_no_tags(f->w);

@@ -4,7 +4,7 @@
  * bytes copied in).
  *
  *	kfetch_begin(&f, &w, version, ...);
- *	kfetch_topic(&f, name, nparts);
+ *	kfetch_topic(&f, name, id, nparts);
  *	at = kfetch_partition(&f, &part, len);	cut here: w's bytes up to at,
  *	queue the file range of len bytes	then the range
  *	kfetch_partition_end(&f, &part);
@@ -30,13 +30,15 @@ struct kfetch {
 	int32_t		 topics_left, parts_left;
 };
 
-/* Versions 4 to 12.  ntopics: how many topics follow. */
+/* Versions 4 to 17.  ntopics: how many topics follow. */
 void	 kfetch_begin(struct kfetch *, struct kwriter *, int version,
 	    int32_t throttle_time_ms, int16_t error_code, int32_t session_id,
 	    int32_t ntopics);
 
-/* A topic with nparts partitions to follow. */
-void	 kfetch_topic(struct kfetch *, struct slice name, int32_t nparts);
+/* A topic with nparts partitions to follow.  Up to version 12 it is named, from
+ * 13 on it is the id. */
+void	 kfetch_topic(struct kfetch *, struct slice name, struct kuuid id,
+	    int32_t nparts);
 
 /*
  * The fields of a partition up to the records, which have len bytes (part's
@@ -50,7 +52,7 @@ size_t	 kfetch_partition(struct kfetch *,
 void	 kfetch_partition_end(struct kfetch *,
 	    const struct km_fetch_response_partition *part);
 
-/* The end of the response; CHECKs that all announced parts were written. */
+/* The end of the response, without node endpoints; CHECKs that all announced parts were written. */
 void	 kfetch_end(struct kfetch *);
 
 #endif

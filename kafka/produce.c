@@ -16,7 +16,10 @@ next_topic(struct kproduce *p)
 
 	while (p->topics_left > 0 && !p->r.bad) {
 		p->topics_left--;
-		p->topic = kread_str(&p->r);
+		if (p->version >= 13)
+			p->topic_id = kread_uuid(&p->r);
+		else
+			p->topic = kread_str(&p->r);
 		n = kread_count(&p->r, 1, false);
 		if (n > 0)
 			return (n);
@@ -36,6 +39,7 @@ kproduce_next(struct kproduce *p, struct kproduce_part *part)
 		p->parts_left = n;
 	}
 	part->topic = p->topic;
+	part->topic_id = p->topic_id;
 	part->topic_parts = n;
 	part->index = kread_i32(&p->r);
 	part->records = kread_bytes_null(&p->r);
@@ -52,9 +56,10 @@ kproduce_begin(struct kproduce *p, int version, struct slice body,
 	struct kproduce_part part;
 	struct kproduce dry;
 
-	CHECK(version >= 3 && version < 13);
+	CHECK(version >= 3 && version < 14);
 	*p = (struct kproduce){
 		.r = kreader_of(body, version >= kd_produce_request.flex),
+		.version = version,
 	};
 	p->transactional_id = kread_str_null(&p->r);
 	p->acks = kread_i16(&p->r);

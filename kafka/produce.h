@@ -29,17 +29,20 @@ struct kproduce {
 	struct kreader	r;
 	int32_t		topics_left, parts_left;
 	struct slice	topic;
+	struct kuuid	topic_id;
+	int		version;
 };
 
 struct kproduce_part {
-	struct slice	topic;
+	struct slice	topic;		/* p NULL from version 13 on: */
+	struct kuuid	topic_id;	/* it is given by its id */
 	int32_t		index;
 	int32_t		topic_parts;	/* > 0 at the first partition of a
 					   topic: how many it has in all */
 	struct slice	records;	/* p NULL: null */
 };
 
-/* Versions 3 to 11.  -1 with ERR_PROTO when the request is malformed. */
+/* Versions 3 to 13.  -1 with ERR_PROTO when the request is malformed. */
 int	 kproduce_begin(struct kproduce *, int version, struct slice body,
 	    struct err *e);
 

@@ -136,6 +136,8 @@ class Values:
             return '[]'
         if f.type_str == 'bool':
             return str(int(f.default))
+        if f.type_str == 'uuid':
+            return '00' * 16
         return 'null' if f.default is None else str(f.default)
 
     def field(self, f):

@@ -418,26 +418,6 @@ START_TEST(fetch_refused)
 }
 END_TEST
 
-/* KIP-227: no session is ever given out, so none can be gone on with. */
-START_TEST(sessions_declined)
-{
-	struct km_fetch_request q;
-	struct km_fetch_response *a;
-
-	begin(NULL);
-	kw_defaults(&kd_fetch_request, &q);
-	q.session_epoch = 0;
-	a = bed_call(fd, KAPI_Fetch, 12, &q);
-	ck_assert_int_eq(a->error_code, 0);
-	ck_assert_int_eq(a->session_id, 0);
-	q.session_id = 5;
-	q.session_epoch = 1;
-	a = bed_call(fd, KAPI_Fetch, 12, &q);
-	ck_assert_int_eq(a->error_code, KERR_FETCH_SESSION_ID_NOT_FOUND);
-	end();
-}
-END_TEST
-
 /* --- order and waiting --- */
 
 START_TEST(pipelined)
@@ -797,7 +777,6 @@ static const struct unit_test tests[] = {
 	{ .fn = &produce_refused, .rows = NELEM(refused) },
 	{ .fn = &log_append_time },
 	{ .fn = &fetch_refused },
-	{ .fn = &sessions_declined },
 	{ .fn = &pipelined },
 	{ .fn = &long_poll },
 	{ .fn = &min_bytes },

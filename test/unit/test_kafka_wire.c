@@ -506,6 +506,8 @@ compare_walk(int version, struct slice in)
 			ck_assert(kproduce_next(&p, &part));
 			ck_assert(slice_eq(part.topic,
 			    q->topic_data.v[t].name));
+			ck_assert_mem_eq(&part.topic_id,
+			    &q->topic_data.v[t].topic_id, 16);
 			ck_assert_int_eq(part.topic_parts, i > 0 ? 0 :
 			    q->topic_data.v[t].partition_data.n);
 			ck_assert_int_eq(part.index,
@@ -580,6 +582,7 @@ write_fetch(int version, const struct km_fetch_response *r)
 	    r->session_id, r->responses.n);
 	for (t = 0; t < r->responses.n; t++) {
 		kfetch_topic(&f, r->responses.v[t].topic,
+		    r->responses.v[t].topic_id,
 		    r->responses.v[t].partitions.n);
 		for (i = 0; i < r->responses.v[t].partitions.n; i++) {
 			part = &r->responses.v[t].partitions.v[i];
@@ -616,6 +619,7 @@ START_TEST(fetch_writer)
 					topic->partitions.v[i].records =
 					    SLICE("");
 		}
+		out.fetch.node_endpoints.n = 0;	/* we send none */
 		kwriter_reset(&want);
 		kw_encode(&kd_fetch_response, v, &out, &want);
 		write_fetch(v, &out.fetch);
