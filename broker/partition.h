@@ -167,6 +167,15 @@ struct aborted_txn {
 int	partition_aborted(struct partition *, int64_t from, int64_t upto,
 	    struct aborted_txn **v, size_t *n, struct err *);
 
+/*
+ * For compaction, whose one thread calls it before each pass with
+ * seglog_dirt.cleaned, and after it with seglog_cleaned.upto: the records of
+ * aborted transactions whose marker is below are gone, so nobody is to be told
+ * of them any more (and is not, when their markers go).  The log is open,
+ * without the lock.
+ */
+int	partition_txn_cleaned(struct partition *, int64_t upto, struct err *);
+
 void	partition_watch(struct partition *, struct watcher *);
 void	partition_unwatch(struct partition *, struct watcher *);
 

@@ -426,6 +426,12 @@ partition_txn_end(struct partition *p, const struct txn_marker *m,
 	return (0);
 }
 
+int
+partition_txn_cleaned(struct partition *p, int64_t upto, struct err *e)
+{
+	return (txn_index_cleaned(p->txns->index, upto, e));
+}
+
 /* --- for readers --- */
 
 int

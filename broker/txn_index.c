@@ -748,74 +748,120 @@ parts_between(const struct txn_index *ti, int64_t base, int64_t next,
 		;
 }
 
-/* All entries of these parts; their files have them all afterwards. */
+/* The entries of these parts with their marker at upto or behind, in l; *stale
+ * says whether that is not what the file of base has. */
 static int
-gather(struct txn_index *ti, int64_t base, int64_t next, struct search *s,
-    bool *any, struct err *e)
+gather(struct txn_index *ti, int64_t base, int64_t next, int64_t upto,
+    struct entries *l, bool *stale, struct err *e)
 {
+	struct search s = { .from = 0, .upto = INT64_MAX };
 	size_t i, b;
 	int rc = 0;
 
 	mutex_lock(&ti->lock);
 	parts_between(ti, base, next, &i, &b);
-	*any = b > i;
+	*stale = b > i && (b - i > 1 || ti->v[i].base != base);
 	for (; rc == 0 && i < b; i++)
-		if (ti->v[i].tail.n == 0 ||
-		    (rc = part_write(ti, &ti->v[i], e)) == 0)
-			rc = search_part(ti, s, &ti->v[i], e);
+		rc = search_part(ti, &s, &ti->v[i], e);
 	mutex_unlock(&ti->lock);
+	for (i = 0; i < s.found.n; i++)
+		if (s.found.v[i].last >= upto)
+			entries_add(l, &s.found.v[i]);
+		else
+			*stale = true;
+	entries_free(&s.found);
 	return (rc);
 }
 
-static void
-replace_parts(struct txn_index *ti, int64_t base, int64_t next,
-    const struct entries *l)
+static int
+write_new(struct txn_index *ti, const char *name, const struct entries *l,
+    struct err *e)
 {
-	struct part *pt;
+	uint8_t *buf;
+	int fd, rc;
+
+	fd = ti->fs->open(ti->fs, ti->dirfd, name, O_RDWR | O_CREAT | O_TRUNC,
+	    e);
+	if (fd == -1)
+		return (-1);
+	buf = encode_all(l->v, l->n);
+	rc = l->n == 0 ? 0 : fs_pwrite(ti->fs, fd, buf, l->n * TXN_ENTRY, 0,
+	    e);
+	if (rc == 0 && ti->fs->sync(ti->fs, fd, e) == -1)
+		fatal_disk("partition %s: %s: sync failed", ti->name, name);
+	ti->fs->close(ti->fs, fd);
+	free(buf);
+	return (rc);
+}
+
+/* The new file takes the place of those of the parts, and so does its part. */
+static int
+replace_parts(struct txn_index *ti, int64_t base, int64_t next,
+    const char *from, const struct entries *l, struct err *e)
+{
+	char name[NAME_MAX_LEN];
 	size_t i, a, b;
 
-	mutex_lock(&ti->lock);
 	parts_between(ti, base, next, &a, &b);
-	if (a == b)
-		unlink_file(ti, base);		/* trimmed meanwhile */
+	if (a == b)				/* trimmed meanwhile */
+		return (ti->fs->unlink(ti->fs, ti->dirfd, from, e));
+	file_name(name, base);
+	if (ti->fs->rename(ti->fs, ti->dirfd, from, name, e) == -1)
+		return (-1);
 	for (i = a; i < b; i++)
 		if (ti->v[i].base != base)
 			unlink_file(ti, ti->v[i].base);
-	if (b > a) {
-		parts_drop(ti, a + 1, b - a - 1);
-		pt = &ti->v[a];
-		*pt = (struct part){ .base = base, .n = l->n,
-		    .min_first = INT64_MAX, .max_last = -1 };
-		for (i = 0; i < l->n; i++)
-			part_note(pt, &l->v[i]);
-	}
-	mutex_unlock(&ti->lock);
+	parts_drop(ti, a + 1, b - a - 1);
+	entries_free(&ti->v[a].tail);
+	ti->v[a] = (struct part){ .base = base, .n = l->n,
+	    .min_first = INT64_MAX, .max_last = -1 };
+	for (i = 0; i < l->n; i++)
+		part_note(&ti->v[a], &l->v[i]);
+	ti->new_file = true;
+	return (0);
 }
 
-/*
- * The new file begins with the entries of the old one of that name, so who
- * reads by the old list meanwhile finds what it says.
- */
-int
-txn_index_merge(struct txn_index *ti, int64_t base, int64_t next,
+/* Closed segments: nothing is added to their parts meanwhile. */
+static int
+clean_segment(struct txn_index *ti, int64_t base, int64_t next, int64_t upto,
     struct err *e)
 {
-	struct search s = { .from = 0, .upto = INT64_MAX };
+	struct entries l = { NULL, 0, 0 };
 	char name[NAME_MAX_LEN];
-	uint8_t *buf;
+	bool stale;
+	int rc;
+
+	rc = gather(ti, base, next, upto, &l, &stale, e);
+	if (rc == 0 && stale) {
+		snprintf(name, sizeof name, "%020lld" SUFFIX ".tmp",
+		    (long long)base);
+		rc = write_new(ti, name, &l, e);
+		mutex_lock(&ti->lock);
+		if (rc == 0)
+			rc = replace_parts(ti, base, next, name, &l, e);
+		mutex_unlock(&ti->lock);
+	}
+	entries_free(&l);
+	return (rc);
+}
+
+int
+txn_index_cleaned(struct txn_index *ti, int64_t upto, struct err *e)
+{
+	struct bases logs, indexes;
+	size_t i;
 	bool any;
 	int rc;
 
-	rc = gather(ti, base, next, &s, &any, e);
-	if (rc == 0 && any) {
-		file_name(name, base);
-		buf = encode_all(s.found.v, s.found.n);
-		rc = fs_replace(ti->fs, ti->dirfd, name, buf,
-		    s.found.n * TXN_ENTRY, e);
-		free(buf);
-		if (rc == 0)
-			replace_parts(ti, base, next, &s.found);
-	}
-	entries_free(&s.found);
+	mutex_lock(&ti->lock);
+	any = ti->n > 0;
+	mutex_unlock(&ti->lock);
+	if (!any)
+		return (0);
+	rc = list_folder(ti->dirfd, &logs, &indexes, e);
+	for (i = 0; rc == 0 && i + 1 < logs.n; i++)
+		rc = clean_segment(ti, logs.v[i], logs.v[i + 1], upto, e);
+	free(logs.v);
+	free(indexes.v);
 	return (rc);
 }

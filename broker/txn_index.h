@@ -78,13 +78,14 @@ int	 txn_index_sync(struct txn_index *, struct err *e);
 /* The log begins at start now: its files of deleted segments go. */
 void	 txn_index_trim(struct txn_index *, int64_t start);
 /*
- * Compaction has put one segment, base, in the place of all closed ones that
- * began at base or behind and below next: their entries go into its file,
- * durably.  A crash in between is mended by load and settle.  One merge at a
- * time; not under the partition's lock.
+ * Compaction has removed the records of all aborted transactions whose marker
+ * is below upto, and may have put segments together: entries go that are not
+ * needed any more, the others to the segment that has their marker now.  To be
+ * called before the markers are removed, too: a reader who is told of an
+ * aborted transaction expects to meet its marker.  One call at a time; not
+ * under the partition's lock.
  */
-int	 txn_index_merge(struct txn_index *, int64_t base, int64_t next,
-	    struct err *e);
+int	 txn_index_cleaned(struct txn_index *, int64_t upto, struct err *e);
 
 /*
  * The entries with first < upto and last >= from, in the order of their

@@ -478,6 +478,42 @@ START_TEST(ends_of_readers)
 }
 END_TEST
 
+START_TEST(producers_are_told)
+{
+	struct fake_disk *d = fake_disk_new();
+	int32_t index[] = { 0, 1 };
+	struct km_describe_producers_request_topic t = { .name = SLICE("t"),
+	    .partition_indexes = { index, 2 } };
+	struct km_describe_producers_request q = { .topics = { &t, 1 } };
+	struct km_describe_producers_response *a;
+	struct km_describe_producers_response_producer *x;
+
+	up(fake_disk_fs(d), fake_disk_path(d));
+	begin(5, 2);
+	ck_assert_int_eq(put(9, 5, 2, 0, NULL), 0);
+	finish(5, 2, true);
+	begin(6, 0);
+	ck_assert_int_eq(put(9, 6, 0, 0, NULL), 0);
+	a = bed_call(fd, KAPI_DescribeProducers, 0, &q);
+	ck_assert_int_eq(a->topics.v[0].partitions.v[1].error_code,
+	    KERR_UNKNOWN_TOPIC_OR_PARTITION);
+	ck_assert_int_eq(a->topics.v[0].partitions.v[0].error_code, 0);
+	ck_assert_int_eq(
+	    a->topics.v[0].partitions.v[0].active_producers.n, 2);
+	x = a->topics.v[0].partitions.v[0].active_producers.v;
+	ck_assert_int_eq(x[0].producer_id, 6);
+	ck_assert_int_eq(x[0].current_txn_start_offset, 2);
+	ck_assert_int_eq(x[0].coordinator_epoch, -1);
+	ck_assert_int_eq(x[1].producer_id, 5);
+	ck_assert_int_eq(x[1].producer_epoch, 2);
+	ck_assert_int_eq(x[1].last_sequence, 0);
+	ck_assert_int_eq(x[1].coordinator_epoch, 3);
+	ck_assert_int_eq(x[1].current_txn_start_offset, -1);
+	down();
+	fake_disk_free(d);
+}
+END_TEST
+
 /* A fetch that waits counts only what it may show, and hears of the marker. */
 START_TEST(waiter_hears_of_the_marker)
 {
@@ -791,6 +827,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &epochs_fence },
 	{ .fn = &marker_without_transaction },
 	{ .fn = &ends_of_readers },
+	{ .fn = &producers_are_told },
 	{ .fn = &waiter_hears_of_the_marker },
 	{ .fn = &readers_see_what_was_committed, .rows = 4 },
 	{ .fn = &restarts, .rows = (int)NELEM(damages) * 2 },
