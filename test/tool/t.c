@@ -36,6 +36,8 @@ static const struct tool_command commands[] = {
 	{ "measure", "time, CPU and memory of a command", tool_measure },
 	{ "verify", "a topic against a file, every record", tool_verify },
 	{ "garbage", "bytes that make no sense, to a port", tool_garbage },
+	{ "hostile", "connections that misbehave, to a broker",
+	    tool_hostile },
 	{ "version", "librdkafka's", version },
 	{ "port", "a free TCP port outside the ephemeral range", tool_port }
 };

@@ -29,6 +29,7 @@ int	tool_drain(int, char **);
 int	tool_feed(int, char **);
 int	tool_garbage(int, char **);
 int	tool_gen(int, char **);
+int	tool_hostile(int, char **);
 int	tool_latency(int, char **);
 int	tool_measure(int, char **);
 int	tool_null_broker(int, char **);
