@@ -73,11 +73,12 @@ const struct setting broker_settings[] = {
 	    "never."),
 	SETTING_SIZE(B, max_request, "socket.request.max.bytes",
 	    .def = "100m", .min = "64k", .max = "1g",
-	    .doc = "The largest request."),
+	    .doc = "The largest Produce request; others are at most 16 MiB."),
 	SETTING_SIZE(B, inflight_bytes, "connection.inflight.max.bytes",
 	    .def = "32m", .min = "64k",
 	    .doc = "Bytes of requests that one connection may have "
-	    "unanswered; beyond it no more is read from it."),
+	    "unanswered, and of answers that wait for an earlier one; beyond "
+	    "it no more is read from it."),
 	SETTING_INT(B, inflight_requests, "connection.inflight.max.requests",
 	    .def = "128", .min = "1", .max = "10000",
 	    .doc = "The same for their number."),
