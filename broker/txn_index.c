@@ -250,6 +250,8 @@ parts_drop(struct txn_index *ti, size_t from, size_t n)
 {
 	size_t i;
 
+	if (n == 0)
+		return;		/* v may be NULL, which memmove refuses */
 	for (i = from; i < from + n; i++)
 		entries_free(&ti->v[i].tail);
 	memmove(ti->v + from, ti->v + from + n,
