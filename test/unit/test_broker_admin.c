@@ -425,6 +425,100 @@ START_TEST(pages)
 }
 END_TEST
 
+/* --- where replicas are wanted --- */
+
+/* CreateTopics of "n" with that many partitions, replicas and replica ids of
+ * each. */
+static int
+create_placed(int32_t partitions, int16_t factor, int32_t assigned,
+    int32_t *ids, int32_t nids, bool dry)
+{
+	struct km_create_topics_request_assignment v[3];
+	struct km_create_topics_request_topic t;
+	struct km_create_topics_request q;
+	struct km_create_topics_response *a;
+	int32_t i;
+
+	kw_defaults(&kd_create_topics_request, &q);
+	kw_defaults(&kd_create_topics_request_topic, &t);
+	t.name = SLICE("n");
+	t.num_partitions = partitions;
+	t.replication_factor = factor;
+	for (i = 0; i < assigned; i++) {
+		v[i].partition_index = i;
+		v[i].broker_ids.v = ids;
+		v[i].broker_ids.n = nids;
+	}
+	t.assignments.v = v;
+	t.assignments.n = assigned;
+	q.topics.v = &t;
+	q.topics.n = 1;
+	q.validate_only = dry;
+	a = bed_call(fd, KAPI_CreateTopics, 5, &q);
+	if (a->topics.v[0].error_code == 0)
+		ck_assert_int_eq(a->topics.v[0].num_partitions,
+		    assigned > 0 ? assigned : partitions > 0 ? partitions : 1);
+	return (a->topics.v[0].error_code);
+}
+
+/* CreatePartitions of "t" to four, the new one on these. */
+static int
+grow_placed(int32_t *ids, int32_t nids, bool dry)
+{
+	struct km_create_partitions_request_assignment one = { { ids, nids } };
+	struct km_create_partitions_request_topic t = {
+		SLICE("t"), 4, { &one, 1 }
+	};
+	struct km_create_partitions_request q = { { &t, 1 }, 1000, dry };
+	struct km_create_partitions_response *a;
+
+	a = bed_call(fd, KAPI_CreatePartitions, 3, &q);
+	return (a->results.v[0].error_code);
+}
+
+/* One replica on this node, or with the switch whatever is wanted. */
+START_TEST(placed)
+{
+	int32_t here = 1, elsewhere = 2, three[3] = { 1, 2, 3 };
+	const char *setting = _i ? "accept.any.replication.factor=true" : NULL;
+	int refused = _i ? 0 : KERR_INVALID_REPLICA_ASSIGNMENT;
+
+	dirfd_ = unit_dir(dir);
+	bed_start(&bed, &fs_real, dir, "max.partitions=50", setting, NULL);
+	fd = bed_connect(&bed);
+	ck_assert_int_eq(bed_create(fd, "t", 3, NULL), 0);
+	ck_assert_int_eq(create_placed(-1, -1, 2, &here, 1, true), 0);
+	ck_assert_int_eq(create_placed(-1, -1, 2, &elsewhere, 1, true),
+	    refused);
+	ck_assert_int_eq(create_placed(-1, -1, 2, three, 3, true), refused);
+	ck_assert_int_eq(create_placed(-1, -1, 2, three, 0, true),
+	    KERR_INVALID_REPLICA_ASSIGNMENT);
+	ck_assert_int_eq(create_placed(2, -1, 2, &here, 1, true),
+	    KERR_INVALID_REQUEST);
+	ck_assert_int_eq(create_placed(-1, 1, 2, &here, 1, true),
+	    KERR_INVALID_REQUEST);
+	ck_assert_int_eq(create_placed(2, 3, 0, NULL, 0, true),
+	    _i ? 0 : KERR_INVALID_REPLICATION_FACTOR);
+	ck_assert_int_eq(create_placed(-1, -1, 0, NULL, 0, true), 0);
+	ck_assert_int_eq(create_placed(48, 1, 0, NULL, 0, true),
+	    KERR_POLICY_VIOLATION);
+	ck_assert_ptr_null(bed_topic(fd, "n"));
+	ck_assert_int_eq(create_placed(-1, -1, 2, three, _i ? 3 : 1, false),
+	    0);
+	ck_assert_int_eq(bed_topic(fd, "n")->partitions.v[1].replica_nodes.n,
+	    1);
+	ck_assert_int_eq(grow_placed(&elsewhere, 1, true), refused);
+	ck_assert_int_eq(grow_placed(three, 3, true), refused);
+	ck_assert_int_eq(grow_placed(three, 0, true),
+	    KERR_INVALID_REPLICA_ASSIGNMENT);
+	ck_assert_int_eq(grow_placed(&here, 1, true), 0);
+	ck_assert_int_eq(bed_topic(fd, "t")->partitions.n, 3);
+	ck_assert_int_eq(grow_placed(three, _i ? 3 : 1, false), 0);
+	ck_assert_int_eq(bed_topic(fd, "t")->partitions.n, 4);
+	end();
+}
+END_TEST
+
 static const struct unit_test tests[] = {
 	{ .fn = &sasl },
 	{ .fn = &acls },
@@ -435,6 +529,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &log_dirs },
 	{ .fn = &move_dirs },
 	{ .fn = &pages },
+	{ .fn = &placed, .rows = 2 },
 };
 
 int
