@@ -167,6 +167,7 @@ struct broker_loop {		/* owner: its thread, once it runs */
 	struct loop_task	 running;	/* it has begun */
 	struct broker_conn	*conns;		/* all of this loop */
 	struct fetch		*fetches;	/* that wait */
+	struct produce		*produces;	/* that wait, oldest first */
 };
 
 struct broker {			/* const after start but what says otherwise */

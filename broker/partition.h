@@ -154,6 +154,9 @@ int	partition_txn_end(struct partition *, const struct txn_marker *,
  * KERR_INVALID_TXN_STATE, KERR_INVALID_PRODUCER_EPOCH.  The lock is held. */
 int16_t	partition_txn_check_locked(struct partition *, int64_t producer_id,
 	    int16_t epoch);
+/* Does its transaction have this partition already?  Takes the lock. */
+bool	partition_txn_has(struct partition *, int64_t producer_id,
+	    int16_t epoch);
 /* The last stable offset.  The log is open; any thread, without the lock. */
 int64_t	partition_stable(struct partition *);
 

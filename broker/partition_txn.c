@@ -371,6 +371,19 @@ partition_txn_check_locked(struct partition *p, int64_t producer_id,
 	    KERR_INVALID_TXN_STATE);
 }
 
+bool
+partition_txn_has(struct partition *p, int64_t producer_id, int16_t epoch)
+{
+	const struct permission *x;
+	bool has;
+
+	mutex_lock(&p->lock);
+	x = p->txns == NULL ? NULL : find_permission(p, producer_id);
+	has = x != NULL && x->epoch == epoch;
+	mutex_unlock(&p->lock);
+	return (has);
+}
+
 static void
 revoke(struct partition *p, const struct txn_marker *m)
 {

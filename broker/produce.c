@@ -5,6 +5,11 @@
  *
  * With acks=all the answer is encoded when everything is appended, the request
  * is freed, and the answer leaves when the last partition is synced.
+ *
+ * From version 12 on a transactional request adds its partitions to the
+ * transaction itself (KIP-890): it waits for the coordinator before it is
+ * appended, and so do those that come behind it over the same connection, whose
+ * batches follow its own.
  */
 #include "broker/produce.h"
 
@@ -17,6 +22,7 @@
 #include "broker/server.h"
 #include "broker/topic.h"
 #include "broker/topic_config.h"
+#include "broker/txns.h"
 #include "kafka/errors.h"
 #include "kafka/frame.h"
 #include "kafka/messages.h"
@@ -24,6 +30,7 @@
 #include "kafka/records.h"
 
 #define INFLATED_MAX	(256u << 20)	/* of one batch that must be walked */
+#define WITHOUT_ADD_PARTITIONS	12	/* version: it adds them itself */
 
 /* --- one batch --- */
 
@@ -110,7 +117,13 @@ check_producer(struct partition *p, const struct kbatch *batch, int version,
 	/* KIP-890: a client of version 11 can abort and go on. */
 	if (txn == KERR_INVALID_TXN_STATE && version >= 11)
 		return (KERR_TRANSACTION_ABORTABLE);
-	return (txn != KERR_NONE ? txn : error);
+	if (txn != KERR_NONE || error != KERR_NONE)
+		return (txn != KERR_NONE ? txn : error);
+	/* With an epoch for each transaction there is a first batch. */
+	(void)producers_open(p->producers, batch->producer_id, &epoch);
+	return (version >= WITHOUT_ADD_PARTITIONS && epoch == -1 &&
+	    batch->base_sequence != 0 ? KERR_OUT_OF_ORDER_SEQUENCE_NUMBER :
+	    KERR_NONE);
 }
 
 /* With the lock held: the producer's sequence, the append, its memory. */
@@ -200,6 +213,23 @@ struct produce {		/* in the request's arena */
 	atomic_uint	 pending;	/* waits, and one for the handler */
 	bool		 failed;
 	struct produce_part *parts;
+	struct kproduce	 walk;
+
+	/* While it waits for the coordinator; owner: the home loop. */
+	struct adding	*adding;
+	int32_t		*indexes;	/* of the partitions, as they come */
+	size_t		 nadding;	/* not answered yet */
+	int16_t		*refused;	/* by partition, in their order; NULL:
+					   none is */
+	struct produce	*next;
+};
+
+/* Partitions in a row of one topic and producer. */
+struct adding {
+	struct txn_add	 add;
+	struct produce	*produce;
+	struct adding	*next;
+	size_t		 first;		/* its place in the request */
 };
 
 struct produce_part {
@@ -265,6 +295,8 @@ one_partition(struct produce *pr, const struct kproduce_part *in,
 	struct partition *p;
 	int16_t error;
 
+	if (t == NULL && in->topic.p == NULL)
+		return (KERR_UNKNOWN_TOPIC_ID);
 	if (t == NULL || (p = topic_partition(t, in->index)) == NULL)
 		return (KERR_UNKNOWN_TOPIC_OR_PARTITION);
 	if (t->internal)
@@ -285,33 +317,46 @@ one_partition(struct produce *pr, const struct kproduce_part *in,
 	return (error);
 }
 
-/* Appends everything and encodes the answer. */
+static struct topic *
+find_topic(struct broker *b, const struct kproduce_part *in)
+{
+	struct uuid id;
+
+	if (in->topic.p != NULL)
+		return (topic_find(b, in->topic));
+	memcpy(id.b, in->topic_id.b, sizeof id.b);
+	return (topic_find_id(b, &id));
+}
+
+/* Appends everything and fills the answer. */
 static void
-append_all(struct produce *pr, struct kproduce *walk,
-    struct km_produce_response *resp)
+append_all(struct produce *pr, struct km_produce_response *resp)
 {
 	struct request *r = pr->r;
 	struct km_produce_response_topic *to = NULL;
 	struct kproduce_part in;
 	struct produced done;
 	struct topic *t = NULL;
+	size_t i;
 	int32_t n = 0;
 
-	while (kproduce_next(walk, &in)) {
+	for (i = 0; kproduce_next(&pr->walk, &in); i++) {
 		struct err err = ERR_INIT;
 		int16_t error;
 
 		if (in.topic_parts > 0) {
 			topic_unref(t);
-			t = topic_find(r->broker, in.topic);
+			t = find_topic(r->broker, &in);
 			to = &resp->responses.v[resp->responses.n++];
 			to->name = in.topic;
+			to->topic_id = in.topic_id;
 			KARRAY_NEW(to->partition_responses,
 			    &kd_produce_response_partition,
 			    (size_t)in.topic_parts, &r->arena);
 			n = 0;
 		}
-		error = one_partition(pr, &in, t, &done, &err);
+		error = pr->refused != NULL && pr->refused[i] != KERR_NONE ?
+		    pr->refused[i] : one_partition(pr, &in, t, &done, &err);
 		pr->failed |= error != KERR_NONE;
 		to->partition_responses.v[n].index = in.index;
 		fill_answer(r, &to->partition_responses.v[n++], error, &done,
@@ -357,6 +402,7 @@ refuse_acks(struct request *r)
 		struct km_produce_response_topic *t = &resp.responses.v[i];
 
 		t->name = q->name;
+		t->topic_id = q->topic_id;
 		KARRAY_NEW(t->partition_responses,
 		    &kd_produce_response_partition,
 		    (size_t)q->partition_data.n, &r->arena);
@@ -371,32 +417,213 @@ refuse_acks(struct request *r)
 	request_reply(r, &resp);
 }
 
-void
-handle_produce(struct request *r)
+static void
+append(struct produce *pr)
 {
-	struct produce *pr = request_alloc(r, sizeof *pr);
+	struct request *r = pr->r;
 	struct km_produce_response resp;
-	struct err err = ERR_INIT;
-	struct kproduce walk;
 
-	if (kproduce_begin(&walk, r->version, r->body, &err) == -1) {
-		request_close(r, err.msg);
-		return;
-	}
-	if (walk.acks < -1 || walk.acks > 1) {
-		refuse_acks(r);
-		return;
-	}
-	pr->r = r;
-	pr->acks = walk.acks;
-	atomic_init(&pr->pending, 1);
 	kw_defaults(&kd_produce_response, &resp);
 	KARRAY_NEW(resp.responses, &kd_produce_response_topic,
-	    (size_t)walk.ntopics, &r->arena);
+	    (size_t)pr->walk.ntopics, &r->arena);
 	resp.responses.n = 0;
-	append_all(pr, &walk, &resp);
+	append_all(pr, &resp);
 	if (pr->acks != 0)
 		pr->answer = encode(r, &resp);
 	request_drop_frame(r);
 	put_down(pr);
+}
+
+/* --- adding partitions to the transaction --- */
+
+/*
+ * What the producer hears of the coordinator's error.  What passes is one that
+ * clients of all versions try again on.
+ */
+static int16_t
+refusal(int16_t error)
+{
+	switch (error) {
+	case KERR_PRODUCER_FENCED:
+		return (KERR_INVALID_PRODUCER_EPOCH);
+	case KERR_INVALID_TXN_STATE:
+		return (KERR_TRANSACTION_ABORTABLE);
+	case KERR_CONCURRENT_TRANSACTIONS:
+	case KERR_COORDINATOR_LOAD_IN_PROGRESS:
+	case KERR_COORDINATOR_NOT_AVAILABLE:
+	case KERR_NOT_COORDINATOR:
+	case KERR_NETWORK_EXCEPTION:
+		return (KERR_NOT_ENOUGH_REPLICAS);
+	default:
+		return (error);
+	}
+}
+
+/* The oldest request of the same connection that waits. */
+static struct produce *
+first_of(struct broker_loop *bl, const struct request *r)
+{
+	struct produce *pr = bl->produces;
+
+	while (pr != NULL && pr->r->conn_number != r->conn_number)
+		pr = pr->next;
+	return (pr);
+}
+
+static void
+list_remove(struct broker_loop *bl, struct produce *pr)
+{
+	struct produce **pp = &bl->produces;
+
+	while (*pp != pr)
+		pp = &(*pp)->next;
+	*pp = pr->next;
+}
+
+static void
+list_add(struct broker_loop *bl, struct produce *pr)
+{
+	struct produce **pp = &bl->produces;
+
+	while (*pp != NULL)
+		pp = &(*pp)->next;
+	pr->next = NULL;
+	*pp = pr;
+}
+
+/* Appends what is ready, in the order it came over the connection. */
+static void
+append_ready(struct broker_loop *bl, struct produce *pr)
+{
+	uint64_t conn = pr->r->conn_number;
+
+	while (pr != NULL && pr->nadding == 0) {
+		list_remove(bl, pr);
+		append(pr);
+		for (pr = bl->produces; pr != NULL &&
+		    pr->r->conn_number != conn; pr = pr->next)
+			;
+	}
+}
+
+static void
+on_added(struct txn_add *add, int16_t error)
+{
+	struct adding *x = container_of(add, struct adding, add);
+	struct produce *pr = x->produce;
+	struct broker_loop *bl = pr->r->home;
+	size_t i;
+
+	for (i = 0; i < add->n; i++)
+		pr->refused[x->first + i] = refusal(error);
+	topic_unref(add->topic);
+	add->topic = NULL;
+	pr->nadding--;
+	append_ready(bl, first_of(bl, pr->r));
+}
+
+/* Is this a batch of a transaction, and whose? */
+static bool
+is_of_txn(const struct kproduce_part *in, struct kbatch *b)
+{
+	return (in->records.p != NULL &&
+	    kbatch_parse(in->records, b, NULL) == 0 && b->producer_id >= 0 &&
+	    (b->attributes & KATTR_TRANSACTIONAL) != 0);
+}
+
+/* The partition has to be added: to the last of the list, or a new one. */
+static void
+want_added(struct produce *pr, struct adding **last, struct topic *t,
+    const struct kproduce_part *in, const struct kbatch *b, size_t i)
+{
+	struct adding *x = *last;
+
+	if (x == NULL || x->add.topic != t || x->first + x->add.n != i ||
+	    x->add.producer_id != b->producer_id ||
+	    x->add.epoch != b->producer_epoch) {
+		x = request_alloc(pr->r, sizeof *x);
+		x->produce = pr;
+		x->first = i;
+		x->add = (struct txn_add){ .loop = pr->r->home->loop,
+		    .fn = on_added, .topic = topic_ref(t),
+		    .transactional_id = pr->walk.transactional_id,
+		    .producer_id = b->producer_id,
+		    .epoch = b->producer_epoch };
+		x->add.partitions = &pr->indexes[i];
+		x->next = pr->adding;
+		pr->adding = *last = x;
+		pr->nadding++;
+	}
+	pr->indexes[i] = in->index;
+	x->add.n++;
+}
+
+/* Finds the partitions that its transaction does not have yet. */
+static void
+find_new(struct produce *pr)
+{
+	struct kproduce walk = pr->walk;
+	struct kproduce_part in;
+	struct adding *last = NULL;
+	struct topic *t = NULL;
+	struct partition *p;
+	struct kbatch b;
+	size_t i;
+
+	if (walk.transactional_id.p == NULL ||
+	    pr->r->version < WITHOUT_ADD_PARTITIONS)
+		return;
+	pr->indexes = request_alloc(pr->r,
+	    walk.nparts * sizeof *pr->indexes + 1);
+	for (i = 0; kproduce_next(&walk, &in); i++) {
+		if (in.topic_parts > 0) {
+			topic_unref(t);
+			t = find_topic(pr->r->broker, &in);
+		}
+		if (t == NULL || t->internal || !is_of_txn(&in, &b) ||
+		    (p = topic_partition(t, in.index)) == NULL ||
+		    partition_txn_has(p, b.producer_id, b.producer_epoch))
+			continue;
+		want_added(pr, &last, t, &in, &b, i);
+	}
+	topic_unref(t);
+}
+
+static void
+add_new(struct produce *pr)
+{
+	struct adding *x, *next;
+
+	pr->refused = request_alloc(pr->r,
+	    pr->walk.nparts * sizeof *pr->refused + 1);
+	for (x = pr->adding; x != NULL; x = next) {
+		next = x->next;
+		txns_add(pr->r->broker, &x->add);
+	}
+}
+
+void
+handle_produce(struct request *r)
+{
+	struct produce *pr = request_alloc(r, sizeof *pr);
+	struct err err = ERR_INIT;
+
+	if (kproduce_begin(&pr->walk, r->version, r->body, &err) == -1) {
+		request_close(r, err.msg);
+		return;
+	}
+	if (pr->walk.acks < -1 || pr->walk.acks > 1) {
+		refuse_acks(r);
+		return;
+	}
+	pr->r = r;
+	pr->acks = pr->walk.acks;
+	atomic_init(&pr->pending, 1);
+	find_new(pr);
+	if (pr->nadding == 0 && first_of(r->home, r) == NULL) {
+		append(pr);
+		return;
+	}
+	list_add(r->home, pr);
+	add_new(pr);
 }

@@ -68,7 +68,7 @@ kproduce_begin(struct kproduce *p, int version, struct slice body,
 	p->topics_left = p->ntopics;
 	dry = *p;
 	while (kproduce_next(&dry, &part))
-		;
+		p->nparts++;
 	kread_tags(&dry.r);			/* of the request */
 	if (dry.r.bad)
 		return (err_set(e, ERR_PROTO, "malformed Produce request, "

@@ -24,6 +24,7 @@ struct kproduce {
 	int16_t		acks;
 	int32_t		timeout_ms;
 	int32_t		ntopics;		/* in the request */
+	size_t		nparts;			/* of all topics */
 
 	/* private */
 	struct kreader	r;

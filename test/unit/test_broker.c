@@ -58,7 +58,7 @@ START_TEST(api_versions)
 	ck_assert_uint_eq((len - 10) / 6, get_be32(p + 6));
 	ck_assert_uint_eq(get_be16(p + 10), 0);		/* Produce */
 	ck_assert_uint_eq(get_be16(p + 12), 0);		/* KAFKA-18659 */
-	ck_assert_uint_eq(get_be16(p + 14), 11);
+	ck_assert_uint_eq(get_be16(p + 14), 13);
 	free(p);
 	for (v = 0; v <= 4; v++) {
 		a = bed_call(fd, KAPI_ApiVersions, v, &q);
