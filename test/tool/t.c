@@ -21,6 +21,7 @@ version(int argc, char **argv)
 
 static const struct tool_command commands[] = {
 	{ "feed", "write numbered lines to files, rotating them", tool_feed },
+	{ "chaos", "use a broker that is killed, and check it", tool_chaos },
 	{ "check", "hold a topic, a folder or a file against the ledger",
 	    tool_check },
 	{ "count", "the records of a topic", tool_count },

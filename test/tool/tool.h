@@ -22,6 +22,7 @@ struct tool_command {
 };
 
 int	tool_bare(int, char **);
+int	tool_chaos(int, char **);
 int	tool_check(int, char **);
 int	tool_count(int, char **);
 int	tool_crash(int, char **);
