@@ -33,6 +33,7 @@ static const struct tool_command commands[] = {
 	    tool_null_broker },
 	{ "bare", "a bare librdkafka loop over a file", tool_bare },
 	{ "drain", "fetch a partition and throw it away", tool_drain },
+	{ "proxy", "a bad network in front of a broker", tool_proxy },
 	{ "sendfile", "a bare sendfile loop over files", tool_sendfile },
 	{ "measure", "time, CPU and memory of a command", tool_measure },
 	{ "verify", "a topic against a file, every record", tool_verify },

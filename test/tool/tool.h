@@ -35,6 +35,7 @@ int	tool_latency(int, char **);
 int	tool_measure(int, char **);
 int	tool_null_broker(int, char **);
 int	tool_port(int, char **);
+int	tool_proxy(int, char **);
 int	tool_sendfile(int, char **);
 int	tool_verify(int, char **);
 
