@@ -19,7 +19,15 @@ wait_for 20 has "$D/broker.err" "broker is ready" || fail "no broker"
     --seed "${LEAT_SEED:-0}" --done "$D/enough" 2> "$D/proxy.err" &
 PIDS="$PIDS $!"
 wait_for 10 has "$D/proxy.err" ready || fail "no proxy"
-"$T" chaos --brokers "127.0.0.1:$at" --stop "$D/enough" --only txn \
-    --seed "${LEAT_SEED:-0}" > "$D/chaos.err" 2>&1 || fail "the checks failed"
-cat "$D/chaos.err" "$D/proxy.err"
+clients=
+for n in 1 2 3 4 5 6 7 8; do
+	"$T" chaos --brokers "127.0.0.1:$at" --stop "$D/enough" --only txn \
+	    --name $n --seed "${LEAT_SEED:-0}" > "$D/chaos-$n.err" 2>&1 &
+	clients="$clients $!"
+done
+PIDS="$PIDS $clients"
+for p in $clients; do
+	wait "$p" || fail "a transaction is torn"
+done
+tail -q -n 1 "$D"/chaos-*.err "$D/proxy.err"
 ok "$count injections"

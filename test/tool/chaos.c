@@ -68,7 +68,7 @@ chaos_client(struct chaos *c, rd_kafka_type_t type,
 	static const char *const all[] = {
 		"reconnect.backoff.ms", "10", "reconnect.backoff.max.ms",
 		"50", "socket.timeout.ms", "10000",
-		"topic.metadata.refresh.sparse", "true", NULL
+		"retry.backoff.ms", "10", NULL
 	};
 	char why[256];
 	rd_kafka_t *rk;
@@ -224,13 +224,15 @@ run(struct chaos *c, const char *stop, const char *only)
 int
 tool_chaos(int argc, char **argv)
 {
-	struct chaos c = { 0 };
+	struct chaos c = { .name = "0" };
 	const char *stop = NULL, *only = NULL;
 	int64_t seed = 0;
 	const struct flag flags[] = {
 		FLAG_STR_ROW("brokers", &c.brokers, "HOST:PORT", "Of whom."),
 		FLAG_STR_ROW("stop", &stop, "FILE", "Ends when it is there."),
 		FLAG_STR_ROW("only", &only, "WORKER", "This one alone."),
+		FLAG_STR_ROW("name", &c.name, "NAME",
+		    "In names, that several may run at once."),
 		FLAG_INT_ROW("seed", &seed, "N", "0: a random one."),
 		FLAG_LAST
 	};

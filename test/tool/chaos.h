@@ -11,7 +11,7 @@
 #include "test/tool/tool.h"
 
 struct chaos {
-	const char	*brokers;
+	const char	*brokers, *name;
 	uint64_t	 seed;
 	atomic_bool	 stop;
 };

@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "test/tool/chaos.h"
 
-#define TOPIC		"chaos-txn"
 #define PARTITIONS	2
 #define MOST		8		/* records of a transaction */
 #define TXNS		1000000
@@ -27,6 +26,7 @@ struct txn {
 struct txns {
 	struct chaos		*chaos;
 	struct tool_random	 random;
+	char			 id[64];	/* and the topic's name */
 	rd_kafka_t		*rk;
 	struct txn		*v;
 	int64_t			 n;
@@ -41,6 +41,7 @@ make(struct chaos *c)
 
 	t->chaos = c;
 	t->random.state = c->seed + 2;
+	snprintf(t->id, sizeof t->id, "chaos-txn-%s", c->name);
 	t->v = xcalloc(TXNS, sizeof *t->v);
 	return (t);
 }
@@ -49,8 +50,8 @@ make(struct chaos *c)
 static void
 begin_again(struct txns *t)
 {
-	static const char *const settings[] = {
-		"transactional.id", "chaos-txn", "transaction.timeout.ms",
+	const char *const settings[] = {
+		"transactional.id", t->id, "transaction.timeout.ms",
 		"60000", "linger.ms", "0", NULL
 	};
 	rd_kafka_error_t *e;
@@ -104,7 +105,7 @@ write_records(struct txns *t, int64_t id, int n)
 	for (i = 0; i < n; i++) {
 		len = snprintf(value, sizeof value, "%" PRId64 " %d of %d", id,
 		    i, n);
-		rd_kafka_producev(t->rk, RD_KAFKA_V_TOPIC(TOPIC),
+		rd_kafka_producev(t->rk, RD_KAFKA_V_TOPIC(t->id),
 		    RD_KAFKA_V_PARTITION(i % PARTITIONS),
 		    RD_KAFKA_V_VALUE(value, (size_t)len),
 		    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
@@ -141,7 +142,7 @@ run(void *arg)
 {
 	struct txns *t = arg;
 
-	chaos_topic(t->chaos, TOPIC, PARTITIONS, NULL);
+	chaos_topic(t->chaos, t->id, PARTITIONS, NULL);
 	begin_again(t);
 	while (!atomic_load(&t->chaos->stop) && t->n < TXNS)
 		one(t);
@@ -181,7 +182,7 @@ check(void *arg, uint64_t *did)
 	unsigned complaints;
 	int all, got;
 
-	chaos_read(t->chaos, TOPIC, PARTITIONS, true, found, t);
+	chaos_read(t->chaos, t->id, PARTITIONS, true, found, t);
 	for (id = 0; id < t->n; id++) {
 		all = (1 << t->v[id].n) - 1;
 		got = t->v[id].found;
