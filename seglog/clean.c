@@ -129,6 +129,9 @@ struct pass {			/* owner: the thread that cleans */
 	struct kiter			 it;
 	struct reader			 in;
 	struct clean_out		 out;
+	int64_t				*markers;	/* that the group
+							   loses */
+	size_t				 nmarkers, capmarkers;
 	bool				 changed;	/* the group is */
 	bool				 drop;		/* all records of the
 							   batch */
@@ -391,6 +394,10 @@ clean_batch(struct pass *p, const struct segment *s, struct err *e)
 		return (copy_batch(p, r, e));
 	if (rc == KFILTER_EMPTY && !must_stay(p, &r->h)) {
 		p->changed = true;
+		if (is_control(&r->h)) {
+			GROW(p->markers, p->nmarkers, p->capmarkers);
+			p->markers[p->nmarkers++] = r->h.base_offset;
+		}
 		return (0);
 	}
 	if (rc != KFILTER_EMPTY || r->h.count > 0)
@@ -440,6 +447,7 @@ write_group(struct pass *p, struct segment **v, size_t n, struct err *e)
 	size_t i;
 
 	p->changed = n > 1;
+	p->nmarkers = 0;
 	for (i = 0; i < n; i++) {
 		p->stats->before += v[i]->size;
 		if (clean_segment(p, v[i], e) == -1)
@@ -466,10 +474,16 @@ clean_group(struct pass *p, struct segment **v, size_t n, struct err *e)
 		swap_discard(p->log, s);
 		return (0);
 	}
+	if (p->nmarkers > 0 && p->c->markers != NULL &&
+	    p->c->markers(p->c->ctx, p->markers, p->nmarkers, e) == -1) {
+		swap_discard(p->log, s);
+		return (-1);
+	}
 	if (swap_segments(p->log, v, n, s, p->c->writer, &done, e) == -1)
 		return (-1);
 	p->stats->swaps += done;
-	return (0);
+	return (!done || p->c->replaced == NULL ? 0 :
+	    p->c->replaced(p->c->ctx, v[0]->base, v[n - 1]->next, e));
 }
 
 static int
@@ -535,6 +549,7 @@ seglog_clean(struct seglog *log, const struct seglog_cleaning *c,
 	txns_fini(&p.txns);
 	kfilter_fini(&p.filter);
 	kiter_close(&p.it);
+	free(p.markers);
 	free(p.in.buf);
 	free(p.out.buf);
 	return (rc);

@@ -211,6 +211,14 @@ struct seglog_cleaning {
 	/* Is this the last batch of a producer that is to be remembered?  It
 	 * then stays, if need be without records.  May be NULL. */
 	bool		(*remember)(void *ctx, const struct kbatch *);
+	/* Before segments are replaced: the markers at these offsets, which
+	 * ascend, go with that.  -1 ends the pass.  May be NULL. */
+	int		(*markers)(void *ctx, const int64_t *, size_t n,
+			    struct err *);
+	/* Behind it: the segments from base to next are one now.  May be
+	 * NULL. */
+	int		(*replaced)(void *ctx, int64_t base, int64_t next,
+			    struct err *);
 	void		*ctx;
 };
 
