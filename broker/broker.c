@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "broker/broker_priv.h"
 #include "broker/checkpoint.h"
+#include "broker/cleaner.h"
 #include "broker/fetch_session.h"
 #include "broker/flusher.h"
 #include "broker/keeper.h"
@@ -77,6 +78,16 @@ static const struct metric metrics[] = {
 	    "Damaged bytes that were set aside."),
 	METRIC_GAUGE(M, m.fetch_sessions, "fetch_sessions",
 	    "Fetch sessions of consumers."),
+	METRIC_COUNTER(M, m.cleaner_runs, "cleaner_runs_total",
+	    "Passes of compaction over a partition."),
+	METRIC_COUNTER(M, m.cleaner_read, "cleaner_read_bytes_total",
+	    "Bytes that compaction read."),
+	METRIC_COUNTER(M, m.cleaner_written, "cleaner_written_bytes_total",
+	    "Bytes that it wrote."),
+	METRIC_COUNTER(M, m.cleaner_records, "cleaner_removed_records_total",
+	    "Records that it left out."),
+	METRIC_GAUGE(M, m.cleaner_last_ms, "cleaner_last_milliseconds",
+	    "How long the last pass took."),
 	METRIC_GAUGE(M, m.groups, "groups", "Consumer groups."),
 	METRIC_GAUGE(M, m.members, "group_members", "Members of them."),
 	METRIC_COUNTER(M, m.rebalances, "rebalances_total",
@@ -242,8 +253,8 @@ start_all(struct broker *b, const char *data_dir, struct err *e)
 	if (catalogue_open(b, e) == -1 || flusher_start(b, e) == -1 ||
 	    producer_ids_start(b, e) == -1 || server_init(b, e) == -1 ||
 	    find_address(b, e) == -1 || groups_start(b, e) == -1 ||
-	    txns_start(b, e) == -1 ||
-	    keeper_start(b, e) == -1 || server_run(b, e) == -1)
+	    txns_start(b, e) == -1 || keeper_start(b, e) == -1 ||
+	    cleaner_start(b, e) == -1 || server_run(b, e) == -1)
 		return (-1);
 	return (0);
 }
@@ -313,6 +324,7 @@ broker_stop(struct broker *b)
 	}
 	server_stop(b, STOP_MS);
 	keeper_stop(b);
+	cleaner_stop(b);
 	flusher_stop(b);
 	txns_free(b);
 	groups_free(b);

@@ -50,6 +50,7 @@ struct answer;
 struct broker_conn;
 struct catalogue;
 struct checkpoint;
+struct cleaner;
 struct fetch;
 struct flusher;
 struct groups;
@@ -102,6 +103,16 @@ struct broker_config {
 	int64_t		 timestamp_before_ms;
 	int64_t		 timestamp_after_ms;
 
+	/* Compaction. */
+	bool		 cleaner_enable;
+	uint64_t	 cleaner_map;		/* memory for keys */
+	uint64_t	 cleaner_rate;		/* bytes a second; 0: any */
+	int64_t		 cleaner_backoff_ms;
+	char		*cleaner_ratio;		/* 0 to 1 */
+	int64_t		 cleaner_delete_ms;
+	int64_t		 cleaner_min_lag_ms;
+	int64_t		 cleaner_max_lag_ms;
+
 	/* Groups and producers. */
 	int64_t		 offsets_partitions;
 	uint64_t	 offsets_segment_bytes;
@@ -147,6 +158,11 @@ struct broker_metrics {		/* any thread: metric_add_shared */
 	metric_t	capped_bytes;		/* deleted by dir.max.bytes */
 	metric_t	quarantined_bytes;
 	metric_t	fetch_sessions;
+	metric_t	cleaner_runs;
+	metric_t	cleaner_read;		/* bytes */
+	metric_t	cleaner_written;
+	metric_t	cleaner_records;	/* removed */
+	metric_t	cleaner_last_ms;
 	metric_t	groups;
 	metric_t	members;
 	metric_t	rebalances;
@@ -191,6 +207,7 @@ struct broker {			/* const after start but what says otherwise */
 	struct catalogue	*catalogue;	/* topics; own mutex */
 	struct topic_defaults	*defaults;	/* catalogue.c */
 	struct flusher		*flusher;
+	struct cleaner		*cleaner;	/* compaction; NULL: off */
 	struct keeper		*keeper;	/* retention and checkpoint */
 	struct checkpoint	*checkpoint;
 	struct fetch_sessions	*fetch_sessions;	/* own mutex */

@@ -71,9 +71,6 @@ struct shard {			/* owner: home's thread */
 	struct shard_wait	*waits;
 	struct group_actions	 out;
 	struct records		 records;
-	uint64_t		 logged;	/* bytes since a rewrite */
-	uint64_t		 live;		/* bytes of the last rewrite */
-	struct loop_task	 rewrite;
 	/* the loader's */
 	struct load		 load;
 	struct map		*loading;	/* slots */
@@ -185,8 +182,6 @@ int	 shard_write_marker(struct shard *, const struct txn_marker *,
 void	 shard_synced(struct shard *, sync_call_fn *fn, void *arg);
 /* The partition, created on first use; -1 with the reason. */
 int	 shard_log(struct shard *, struct err *);
-/* Rewrites what is live, soon, when the log has grown by much more. */
-void	 shard_consider_rewrite(struct shard *);
 /* Offsets and groups whose time is over. */
 void	 shard_expire(struct shard *, int64_t now_ms);
 

@@ -1,7 +1,7 @@
 /*
  * Loading a partition of __consumer_offsets after the start, in the loader's
- * thread: it builds a map of slots of its own and posts it to the shard's loop, which makes groups of
- * the stored records and lets the waiting requests go on.
+ * thread: it builds a map of slots of its own and posts it to the shard's loop,
+ * which makes groups of the stored records and lets the waiting requests go on.
  */
 #include "broker/groups.h"
 
@@ -115,7 +115,6 @@ take_in(struct shard *s)
 	for (it = 0; map_next(s->slots, &it, NULL, &slot);)
 		if (slot_prune(slot, topic_gone, NULL, &err) == -1)
 			break;		/* the next start does it */
-	shard_consider_rewrite(s);
 }
 
 static void
@@ -149,7 +148,7 @@ load(struct load *job)
 	s->loading = map_new();
 	s->loading_staged = staged_new();
 	s->load_err = (struct err)ERR_INIT;
-	if (offsets_log_load(s->log, &ops, &s->logged, &s->load_err) == -1) {
+	if (offsets_log_load(s->log, &ops, &s->load_err) == -1) {
 		while (map_next(s->loading, &it, NULL, &slot))
 			slot_free(slot);
 		map_free(s->loading);

@@ -1,16 +1,4 @@
-/*
- * A shard's writing, and what keeps its partition small.
- *
- * The partition is a log of changes, and no compaction runs over it.  Instead,
- * when it has grown by more than FLOOR and FACTOR times what is live, the
- * shard's whole state is written again at the start of a new segment, and once
- * that is on the disk the log is trimmed to its beginning.  A crash at any
- * point leaves either the old records, perhaps with some of the copy behind
- * them, or the copy with everything after it: both read back to the same
- * state, as the last record of a key holds and the copy was made by the only
- * writer in one go.  What was deleted is not in the copy; its value and its
- * tombstone lie before it and go with the trim.
- */
+/* A shard's writing, and what goes of its state. */
 #include "broker/groups.h"
 
 #include <stdlib.h>
@@ -22,10 +10,6 @@
 #include "broker/subscription.h"
 #include "broker/topic.h"
 #include "kafka/records.h"
-
-#define REWRITE_FLOOR	(4u << 20)
-#define REWRITE_FACTOR	4
-#define REWRITE_BATCH	(256u << 10)
 
 int
 shard_log(struct shard *s, struct err *e)
@@ -75,8 +59,6 @@ shard_write(struct shard *s, sync_call_fn *fn, void *arg,
 		sync_call_free(c);
 		return (-1);
 	}
-	s->logged += s->records.written;
-	shard_consider_rewrite(s);
 	return (0);
 }
 
@@ -91,7 +73,6 @@ shard_write_marker(struct shard *s, const struct txn_marker *m,
 		sync_call_free(c);
 		return (-1);
 	}
-	s->logged += KBATCH_CONTROL_SIZE;
 	return (0);
 }
 
@@ -103,137 +84,6 @@ shard_synced(struct shard *s, sync_call_fn *fn, void *arg)
 	else
 		partition_wait(s->log,
 		    sync_call_wait(call_new(s, fn, arg)));
-}
-
-/* --- rewriting --- */
-
-struct rewrite {
-	struct shard	*shard;
-	int64_t		 base;
-};
-
-static void
-rewrite_done(void *arg, int16_t error)
-{
-	struct rewrite *rw = arg;
-	struct shard *s = rw->shard;
-	struct err err = ERR_INIT;
-	uint64_t freed = 0;
-	int rc = 0;
-
-	if (error == KERR_NONE) {
-		mutex_lock(&s->log->lock);
-		rc = partition_trim_locked(s->log, rw->base, &freed, &err);
-		mutex_unlock(&s->log->lock);
-	}
-	if (rc == -1)
-		log_warn("broker", "partition=%s-%d: cannot be trimmed: %s",
-		    TOPIC_OFFSETS, (int)s->index, err.msg);
-	free(rw);
-}
-
-/* What is collected goes out; last tells when it is on the disk. */
-static int
-rewrite_flush(struct shard *s, struct records *rs, struct sync_wait *last,
-    struct err *e)
-{
-	if (records_append(rs, s->log, last, e) == -1)
-		return (-1);
-	s->live += rs->written;
-	return (0);
-}
-
-static int
-rewrite_slot(struct shard *s, const struct slot *slot, struct records *rs,
-    struct err *e)
-{
-	const struct offsets_topic *t;
-	size_t i, it = 0;
-
-	if (slot->value.p != NULL)
-		records_group_value(rs, slot->group->id, slot->value);
-	while ((t = offsets_next(slot->offsets, &it)) != NULL)
-		for (i = 0; i < t->n; i++)
-			records_offset(rs, slot->group->id, t->name,
-			    t->v[i].partition, &t->v[i]);
-	if (records_bytes(rs) < REWRITE_BATCH)
-		return (0);
-	return (rewrite_flush(s, rs, NULL, e));
-}
-
-static int
-rewrite_all(struct shard *s, struct sync_call *c, struct err *e)
-{
-	struct records rs = RECORDS_INIT;
-	size_t it = 0;
-	void *slot;
-	int rc = 0;
-
-	s->live = 0;
-	while (rc == 0 && map_next(s->slots, &it, NULL, &slot))
-		rc = rewrite_slot(s, slot, &rs, e);
-	if (rc == 0)
-		rc = rewrite_flush(s, &rs, sync_call_wait(c), e);
-	records_fini(&rs);
-	return (rc);
-}
-
-static int
-rewrite_begin(struct shard *s, int64_t *base, struct err *e)
-{
-	int rc;
-
-	mutex_lock(&s->log->lock);
-	rc = partition_roll_locked(s->log, e);
-	*base = seglog_end(s->log->log);
-	mutex_unlock(&s->log->lock);
-	return (rc);
-}
-
-static void
-rewrite(struct shard *s)
-{
-	struct rewrite *rw = xcalloc(1, sizeof *rw);
-	struct sync_call *c = call_new(s, rewrite_done, rw);
-	struct err err = ERR_INIT;
-
-	rw->shard = s;
-	if (rewrite_begin(s, &rw->base, &err) == -1 ||
-	    rewrite_all(s, c, &err) == -1) {
-		log_warn("broker", "partition=%s-%d: cannot be rewritten, it "
-		    "goes on growing: %s", TOPIC_OFFSETS, (int)s->index,
-		    err.msg);
-		sync_call_free(c);
-		free(rw);
-		/* Not again before the log has grown by as much. */
-		s->live = s->logged / REWRITE_FACTOR + REWRITE_FLOOR;
-		s->logged = 0;
-		return;
-	}
-	s->logged = s->live;
-}
-
-static void
-rewrite_task(struct loop_task *t)
-{
-	struct shard *s = container_of(t, struct shard, rewrite);
-
-	if (s->state == SHARD_READY && staged_transactions(s->staged) == 0)
-		rewrite(s);
-}
-
-/* Not in the caller's call: it has yet to change in memory what it wrote.  Nor
- * while offsets are staged: the copy would be without them, as only a marker
- * can follow a transaction's records. */
-void
-shard_consider_rewrite(struct shard *s)
-{
-	if (s->logged <= REWRITE_FLOOR ||
-	    s->logged <= REWRITE_FACTOR * s->live || s->rewrite.queued ||
-	    staged_transactions(s->staged) > 0)
-		return;
-	s->rewrite.fn = rewrite_task;
-	loop_post(s->home->loop, &s->rewrite);
 }
 
 /* --- what is over --- */

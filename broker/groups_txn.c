@@ -66,7 +66,6 @@ ending_ready(struct shard_wait *w, int16_t error)
 	if (shard_write_marker(s, &x->m->marker, ending_synced, x, &err) ==
 	    0) {
 		staged_end(s->staged, x->m->marker.producer_id, take_over, x);
-		shard_consider_rewrite(s);
 		return;
 	}
 	if (err.code != ERR_NOT_FOUND) {

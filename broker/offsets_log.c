@@ -77,16 +77,6 @@ records_group(struct records *rs, const struct group *g)
 }
 
 void
-records_group_value(struct records *rs, struct slice group, struct slice value)
-{
-	records_key(rs);
-	kinternal_group_key(&rs->w, group);
-	records_value(rs, false);
-	kwrite_raw(&rs->w, value.p, value.len);
-	records_end(rs);
-}
-
-void
 records_group_gone(struct records *rs, struct slice group)
 {
 	records_key(rs);
@@ -158,9 +148,11 @@ on_record(void *ctx, const struct kbatch *b, const struct krecord *rec,
 
 int
 offsets_log_load(struct partition *p, const struct offsets_log_ops *ops,
-    uint64_t *bytes, struct err *e)
+    struct err *e)
 {
-	return (internal_log_read(p, on_record, (void *)ops, bytes, e));
+	uint64_t bytes;
+
+	return (internal_log_read(p, on_record, (void *)ops, &bytes, e));
 }
 
 static void

@@ -33,9 +33,6 @@ void	 records_offset_gone(struct records *, struct slice group,
 /* The group as it is now; its members' metadata is that of the chosen
  * protocol. */
 void	 records_group(struct records *, const struct group *);
-/* The same from its encoded value. */
-void	 records_group_value(struct records *, struct slice group,
-	    struct slice value);
 void	 records_group_gone(struct records *, struct slice group);
 
 /* Slices are valid during the calls.  producer_id -1: not in a transaction. */
@@ -52,10 +49,10 @@ struct offsets_log_ops {
 };
 /*
  * Opens the partition and reads it all.  Batches and records that make no
- * sense are skipped and logged.  *bytes gets the size read.
+ * sense are skipped and logged.
  */
 int	 offsets_log_load(struct partition *, const struct offsets_log_ops *,
-	    uint64_t *bytes, struct err *);
+	    struct err *);
 
 /* Fills a group that group_new just made from its stored value; group_restored
  * is left to the caller.  ERR_CORRUPT: nothing was done. */

@@ -81,6 +81,8 @@ struct partition {		/* owner: its mutex, but the atomics */
 	int64_t			 unsynced;	/* bytes since the last sync */
 	int64_t			 snapshot;	/* offset of the last one */
 	int64_t			 snapshot_bytes;/* appended since it */
+	int64_t			 clean_after_ns; /* the cleaner's thread: not
+						   before */
 	/* From the checkpoint, until it is open. */
 	int64_t			 recovery_offset;
 	int64_t			 start;
@@ -172,7 +174,7 @@ int	partition_aborted(struct partition *, int64_t from, int64_t upto,
 
 /*
  * For compaction, whose one thread calls it before each pass with
- * seglog_dirt.cleaned, and after it with seglog_cleaned.upto: the records of
+ * seglog_dirt.cleaned, and after it with the same: the records of
  * aborted transactions whose marker is below are gone, so nobody is to be told
  * of them any more (and is not, when their markers go).  The log is open,
  * without the lock.

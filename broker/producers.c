@@ -229,6 +229,19 @@ producers_check(const struct producers *p, const struct kbatch *b,
 	return (KERR_NONE);
 }
 
+bool
+producers_last(const struct producers *p, const struct kbatch *b)
+{
+	const struct producer *x = find(p, b->producer_id);
+
+	if (x == NULL)
+		return (false);
+	if ((b->attributes & KATTR_CONTROL) != 0)
+		return (x->n == 0 && x->epoch == b->producer_epoch);
+	return (x->n > 0 && x->batches[x->n - 1].last_offset ==
+	    kbatch_last_offset(b));
+}
+
 static void
 remember(struct producer *x, const struct written *w)
 {

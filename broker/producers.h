@@ -25,6 +25,7 @@
 #ifndef BROKER_PRODUCERS_H
 #define BROKER_PRODUCERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -72,6 +73,8 @@ int64_t	 producers_end(struct producers *, const struct kbatch *marker,
 int	 producers_scan(struct producers *, const uint8_t *header,
 	    int64_t base, int64_t now, struct err *e);
 
+/* Is this batch of the log the last one that is known of its producer? */
+bool	 producers_last(const struct producers *, const struct kbatch *);
 /* Where the producer's open transaction began, -1: none; and its epoch, -1:
  * not known. */
 int64_t	 producers_open(const struct producers *, int64_t producer_id,

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "broker/topic_config.h"
 #include "loop/listen.h"
 
 static const char *const listen_aliases[] = { "listeners", NULL };
@@ -28,8 +29,7 @@ static const char *const timestamp_types[] = {
 #define REPLICA	"One node stores one copy: there is no replication."
 #define KRAFT	"There is no quorum of controllers: this node is it."
 #define SOCKET	"The kernel sizes socket buffers itself."
-#define CLEANER	"Compaction is not part of this version; compacted topics " \
-		"keep everything."
+#define CLEANER	"The cleaner has buffers of its own size."
 #define FORMAT	"Batches have format 2."
 #define PURGATORY "Whoever waits is woken at once; nothing is purged."
 #define FLUSH	"acks=all is always answered after the disk has it, acks=1 " \
@@ -147,6 +147,38 @@ const struct setting broker_settings[] = {
 	SETTING_STR(B, cleanup_policy, "log.cleanup.policy",
 	    .def = "delete",
 	    .doc = "delete, compact or both.  Per topic: cleanup.policy."),
+	SETTING_BOOL(B, cleaner_enable, "log.cleaner.enable", .def = "true",
+	    .doc = "Compact the topics that have cleanup.policy=compact."),
+	SETTING_SIZE(B, cleaner_map, "log.cleaner.dedupe.buffer.size",
+	    .def = "16m", .min = "4k", .max = "16g",
+	    .doc = "Memory for the keys of one pass, 24 bytes each; when it "
+	    "does not do, a pass covers less."),
+	SETTING_SIZE(B, cleaner_rate, "log.cleaner.io.max.bytes.per.second",
+	    .def = "0",
+	    .doc = "How much compaction may read and write in a second.  0: "
+	    "any."),
+	SETTING_DURATION(B, cleaner_backoff_ms, "log.cleaner.backoff.ms",
+	    .def = "15s", .min = "1",
+	    .doc = "How often it is looked for what can be compacted."),
+	SETTING_STR(B, cleaner_ratio, "log.cleaner.min.cleanable.ratio",
+	    .def = "0.5",
+	    .doc = "How large a part of a partition, 0 to 1, must be new for "
+	    "it to be compacted again.  Per topic: "
+	    "min.cleanable.dirty.ratio."),
+	SETTING_INT(B, cleaner_delete_ms, "log.cleaner.delete.retention.ms",
+	    .def = "86400000", .min = "0",
+	    .doc = "How long a record without value, which deletes its key, "
+	    "stays after its first compaction.  Per topic: "
+	    "delete.retention.ms."),
+	SETTING_INT(B, cleaner_min_lag_ms,
+	    "log.cleaner.min.compaction.lag.ms", .def = "0", .min = "0",
+	    .doc = "How long a record is safe from compaction.  Per topic: "
+	    "min.compaction.lag.ms."),
+	SETTING_INT(B, cleaner_max_lag_ms,
+	    "log.cleaner.max.compaction.lag.ms",
+	    .def = "9223372036854775807", .min = "1",
+	    .doc = "How long a record may wait for it.  Per topic: "
+	    "max.compaction.lag.ms."),
 	SETTING_STR(B, compression, "compression.type", .def = "producer",
 	    .doc = "Shown to clients; batches are stored as the producer "
 	    "compressed them."),
@@ -167,8 +199,9 @@ const struct setting broker_settings[] = {
 	    .def = "50", .min = "1", .max = "1000",
 	    .doc = "Partitions of __consumer_offsets, when it is created."),
 	SETTING_SIZE(B, offsets_segment_bytes, "offsets.topic.segment.bytes",
-	    .def = "100m", .min = "4k", .max = "2147483647",
-	    .doc = "Its segment.bytes."),
+	    .def = "4m", .min = "4k", .max = "2147483647",
+	    .doc = "Its segment.bytes: the newest file is not compacted, and "
+	    "a start reads all of it."),
 	SETTING_INT(B, offsets_retention_min, "offsets.retention.minutes",
 	    .def = "10080", .min = "1", .max = "1000000000",
 	    .doc = "How long the offsets of a group without members are "
@@ -271,11 +304,7 @@ const struct setting broker_settings[] = {
 	    "done."),
 	SETTING_NOOP("log.preallocate", "Files grow as they are written."),
 	SETTING_NOOP("log.index.size.max.bytes", "Indexes grow as needed."),
-	SETTING_NOOP("log.cleaner.enable", CLEANER),
-	SETTING_NOOP("log.cleaner.threads", CLEANER),
-	SETTING_NOOP("log.cleaner.dedupe.buffer.size", CLEANER),
-	SETTING_NOOP("log.cleaner.delete.retention.ms", CLEANER),
-	SETTING_NOOP("log.cleaner.min.cleanable.ratio", CLEANER),
+	SETTING_NOOP("log.cleaner.threads", "One thread cleans."),
 	SETTING_NOOP("transaction.remove.expired.transaction.cleanup"
 	    ".interval.ms", "Silent transactional ids are looked for together "
 	    "with transactions that are open for too long."),
@@ -298,12 +327,8 @@ const struct setting broker_settings[] = {
 	SETTING_NOOP("controller.quorum.fetch.timeout.ms", KRAFT),
 	SETTING_NOOP("reserved.broker.max.id", KRAFT),
 	SETTING_NOOP("broker.id.generation.enable", KRAFT),
-	SETTING_NOOP("log.cleaner.backoff.ms", CLEANER),
 	SETTING_NOOP("log.cleaner.io.buffer.size", CLEANER),
 	SETTING_NOOP("log.cleaner.io.buffer.load.factor", CLEANER),
-	SETTING_NOOP("log.cleaner.io.max.bytes.per.second", CLEANER),
-	SETTING_NOOP("log.cleaner.min.compaction.lag.ms", CLEANER),
-	SETTING_NOOP("log.cleaner.max.compaction.lag.ms", CLEANER),
 	SETTING_NOOP("log.flush.start.offset.checkpoint.interval.ms",
 	    "The checkpoint is renewed every second."),
 	SETTING_NOOP("log.roll.jitter.ms", "Files are rolled without jitter."),
@@ -409,6 +434,7 @@ int
 broker_check(const void *settings, struct err *e)
 {
 	const struct broker_config *cfg = settings;
+	int64_t ratio;
 
 	if (check_listen(cfg, e) == -1 || check_advertised(cfg, e) == -1)
 		return (-1);
@@ -418,6 +444,10 @@ broker_check(const void *settings, struct err *e)
 	if (cfg->max_message > cfg->max_request)
 		return (err_set(e, ERR_CONFIG, "message.max.bytes is above "
 		    "socket.request.max.bytes: no such message could arrive"));
+	if (topic_config_parse(TOPIC_MIN_DIRTY_RATIO,
+	    "log.cleaner.min.cleanable.ratio", cfg->cleaner_ratio, &ratio,
+	    e) == -1)
+		return (-1);
 	return (broker_check_policy(cfg->cleanup_policy, e));
 }
 
@@ -467,6 +497,7 @@ broker_config_copy(struct broker_config *to, const struct broker_config *from)
 	DUP(listen);
 	DUP(advertised);
 	DUP(dir);
+	DUP(cleaner_ratio);
 	DUP(cleanup_policy);
 	DUP(compression);
 #undef DUP

@@ -138,7 +138,7 @@ parse_double(const char *name, const char *s, int64_t *v,
 
 	if (*s == '\0' || *end != '\0' || !(d >= 0 && d <= 1))
 		return (bad(e, name, s, "a number from 0 to 1"));
-	*v = 0;
+	*v = (int64_t)(d * TOPIC_DOUBLE_UNIT);
 	return (0);
 }
 

@@ -42,6 +42,9 @@ struct topic_key_row {
 };
 extern const struct topic_key_row topic_keys[TOPIC_NKEYS];
 
+/* num[] of a DOUBLE is in parts of this. */
+#define TOPIC_DOUBLE_UNIT	1000000
+
 /* num[TOPIC_CLEANUP_POLICY] */
 #define CLEANUP_DELETE	0x1
 #define CLEANUP_COMPACT	0x2

@@ -13,6 +13,15 @@ static bool
 number_of(const struct broker_config *cfg, int key, int64_t *v)
 {
 	switch (key) {
+	case TOPIC_DELETE_RETENTION:
+		*v = cfg->cleaner_delete_ms;
+		return (true);
+	case TOPIC_MAX_COMPACTION_LAG:
+		*v = cfg->cleaner_max_lag_ms;
+		return (true);
+	case TOPIC_MIN_COMPACTION_LAG:
+		*v = cfg->cleaner_min_lag_ms;
+		return (true);
 	case TOPIC_INDEX_INTERVAL:
 		*v = (int64_t)cfg->index_interval;
 		return (true);
@@ -56,6 +65,8 @@ text_of(const struct broker_config *cfg, int key, char *buf, size_t size)
 		return (cfg->cleanup_policy);
 	case TOPIC_COMPRESSION_TYPE:
 		return (cfg->compression);
+	case TOPIC_MIN_DIRTY_RATIO:
+		return (cfg->cleaner_ratio);
 	case TOPIC_TIMESTAMP_TYPE:
 		return (topic_timestamp_types[cfg->timestamp_type]);
 	default:

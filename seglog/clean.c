@@ -129,9 +129,6 @@ struct pass {			/* owner: the thread that cleans */
 	struct kiter			 it;
 	struct reader			 in;
 	struct clean_out		 out;
-	int64_t				*markers;	/* that the group
-							   loses */
-	size_t				 nmarkers, capmarkers;
 	bool				 changed;	/* the group is */
 	bool				 drop;		/* all records of the
 							   batch */
@@ -348,7 +345,10 @@ judge(struct pass *p, const struct kbatch *b, struct kfilter_rule *rule)
 		txns_meet(&p->txns, b);
 	} else if (txns_close(&p->txns, b)) {
 		rule->horizon_always = true;
-		p->drop = past_horizon(p, b) && !must_stay(p, b);
+		/* Who keeps a list of aborted transactions knows what the last
+		 * pass has done, not this one. */
+		p->drop = b->base_offset < p->from && past_horizon(p, b) &&
+		    !must_stay(p, b);
 	}
 }
 
@@ -394,10 +394,6 @@ clean_batch(struct pass *p, const struct segment *s, struct err *e)
 		return (copy_batch(p, r, e));
 	if (rc == KFILTER_EMPTY && !must_stay(p, &r->h)) {
 		p->changed = true;
-		if (is_control(&r->h)) {
-			GROW(p->markers, p->nmarkers, p->capmarkers);
-			p->markers[p->nmarkers++] = r->h.base_offset;
-		}
 		return (0);
 	}
 	if (rc != KFILTER_EMPTY || r->h.count > 0)
@@ -447,7 +443,6 @@ write_group(struct pass *p, struct segment **v, size_t n, struct err *e)
 	size_t i;
 
 	p->changed = n > 1;
-	p->nmarkers = 0;
 	for (i = 0; i < n; i++) {
 		p->stats->before += v[i]->size;
 		if (clean_segment(p, v[i], e) == -1)
@@ -474,16 +469,10 @@ clean_group(struct pass *p, struct segment **v, size_t n, struct err *e)
 		swap_discard(p->log, s);
 		return (0);
 	}
-	if (p->nmarkers > 0 && p->c->markers != NULL &&
-	    p->c->markers(p->c->ctx, p->markers, p->nmarkers, e) == -1) {
-		swap_discard(p->log, s);
-		return (-1);
-	}
 	if (swap_segments(p->log, v, n, s, p->c->writer, &done, e) == -1)
 		return (-1);
 	p->stats->swaps += done;
-	return (!done || p->c->replaced == NULL ? 0 :
-	    p->c->replaced(p->c->ctx, v[0]->base, v[n - 1]->next, e));
+	return (0);
 }
 
 static int
@@ -549,7 +538,6 @@ seglog_clean(struct seglog *log, const struct seglog_cleaning *c,
 	txns_fini(&p.txns);
 	kfilter_fini(&p.filter);
 	kiter_close(&p.it);
-	free(p.markers);
 	free(p.in.buf);
 	free(p.out.buf);
 	return (rc);

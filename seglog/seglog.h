@@ -211,14 +211,6 @@ struct seglog_cleaning {
 	/* Is this the last batch of a producer that is to be remembered?  It
 	 * then stays, if need be without records.  May be NULL. */
 	bool		(*remember)(void *ctx, const struct kbatch *);
-	/* Before segments are replaced: the markers at these offsets, which
-	 * ascend, go with that.  -1 ends the pass.  May be NULL. */
-	int		(*markers)(void *ctx, const int64_t *, size_t n,
-			    struct err *);
-	/* Behind it: the segments from base to next are one now.  May be
-	 * NULL. */
-	int		(*replaced)(void *ctx, int64_t base, int64_t next,
-			    struct err *);
 	void		*ctx;
 };
 
@@ -241,7 +233,7 @@ struct seglog_cleaned {
  * offset.  A record without value goes delete_retention_ms after the pass that
  * first met it, so does a transaction's marker after its last record.  Nothing
  * of a transaction that has no marker yet, or behind its beginning, is
- * touched.  When the keys do not fit into map_bytes, the pass ends earlier.
+ * touched; markers go only below where the last pass ended.  When the keys do not fit into map_bytes, the pass ends earlier.
  * -1: what was replaced up to then is; the rest is as it was.
  */
 int	 seglog_clean(struct seglog *, const struct seglog_cleaning *,
