@@ -386,9 +386,9 @@ group_left(struct group *g, int64_t now, struct group_actions *out)
 	g->lost = false;
 }
 
-int16_t
-group_check_commit(struct group *g, struct slice member_id,
-    struct slice instance, int32_t generation, int64_t now)
+static int16_t
+check_commit(struct group *g, struct slice member_id, struct slice instance,
+    int32_t generation, bool transactional, int64_t now)
 {
 	struct group_member *m;
 	int16_t error;
@@ -396,17 +396,31 @@ group_check_commit(struct group *g, struct slice member_id,
 	if (g->state == GROUP_EMPTY && generation < 0)
 		return (KERR_NONE);
 	if (generation < 0 && member_id.len == 0 && instance.p == NULL)
-		return (KERR_UNKNOWN_MEMBER_ID);
+		return (transactional ? KERR_NONE : KERR_UNKNOWN_MEMBER_ID);
 	error = identify(g, member_id, instance, &m);
 	if (error != KERR_NONE)
 		return (error);
 	if (generation != g->generation)
 		return (KERR_ILLEGAL_GENERATION);
-	if (g->state == GROUP_COMPLETING)
+	if (g->state == GROUP_COMPLETING && !transactional)
 		return (KERR_REBALANCE_IN_PROGRESS);
 	if (m->join_req == NULL && m->sync_req == NULL)
 		member_session(g, m, now);
 	return (KERR_NONE);
+}
+
+int16_t
+group_check_commit(struct group *g, struct slice member_id,
+    struct slice instance, int32_t generation, int64_t now)
+{
+	return (check_commit(g, member_id, instance, generation, false, now));
+}
+
+int16_t
+group_check_txn_commit(struct group *g, struct slice member_id,
+    struct slice instance, int32_t generation, int64_t now)
+{
+	return (check_commit(g, member_id, instance, generation, true, now));
 }
 
 int16_t

@@ -197,6 +197,10 @@ void	 group_left(struct group *, int64_t now, struct group_actions *);
 /* May this member commit offsets?  Counts as a sign of life. */
 int16_t	 group_check_commit(struct group *, struct slice member_id,
 	    struct slice instance, int32_t generation, int64_t now);
+/* The same in a transaction: without a member also while there are some, and
+ * during a rebalance, as older clients cannot say who they are (KIP-447). */
+int16_t	 group_check_txn_commit(struct group *, struct slice member_id,
+	    struct slice instance, int32_t generation, int64_t now);
 int16_t	 group_check_delete(const struct group *);
 
 /* The record with this number is on the disk (error 0), or is not. */

@@ -1,6 +1,6 @@
 /*
- * OffsetCommit.  The request becomes a list of items, each with its place for
- * an error in the answer.
+ * OffsetCommit and TxnOffsetCommit.  Their bodies have the same shape; both
+ * become a list of items, each with its place for an error in the answer.
  */
 #include "broker/groups.h"
 
@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/topic.h"
+#include "broker/txns.h"
 
 struct commit_item {
 	struct slice		 topic;
@@ -23,6 +24,9 @@ struct commit {			/* in the request's memory */
 	void			*out;		/* the answer */
 	struct commit_item	*v;
 	size_t			 n;
+	/* TxnOffsetCommit's */
+	struct records_txn	 txn;
+	struct txn_add		 add;
 };
 
 /*
@@ -91,6 +95,7 @@ struct commit {			/* in the request's memory */
 	}
 
 COMMIT_NEW(offset_commit)
+COMMIT_NEW(txn_offset_commit)
 
 static void
 commit_done(void *arg, int16_t error)
@@ -142,7 +147,7 @@ commit_collect(struct commit *c, const struct slot *slot)
 
 /* What was written is now so in memory. */
 static void
-commit_apply(struct commit *c, struct slot *slot)
+commit_apply(struct commit *c, struct slot *slot, bool staged)
 {
 	struct shard *s = c->shard;
 	struct commit_item *v = c->v;
@@ -152,13 +157,27 @@ commit_apply(struct commit *c, struct slot *slot)
 		if (*v[i].error != KERR_NONE)
 			continue;
 		v[i].value.at = s->records.base;
-		offsets_put(slot->offsets, v[i].topic, v[i].value.partition,
-		    &v[i].value);
+		if (staged)
+			staged_put(s->staged, c->txn.producer_id,
+			    slot->group->id, v[i].topic,
+			    v[i].value.partition, &v[i].value);
+		else
+			offsets_put(slot->offsets, v[i].topic,
+			    v[i].value.partition, &v[i].value);
 	}
 }
 
+/* From version 4 on there is a word for what an abort puts right (KIP-890). */
+static int16_t
+txn_error(const struct request *r, int16_t error)
+{
+	return (error == KERR_INVALID_TXN_STATE && r->version >= 4 ?
+	    KERR_TRANSACTION_ABORTABLE : error);
+}
+
+/* Writes and answers; txn NULL: at once, else staged in that transaction. */
 static void
-commit_write(struct commit *c, struct slot *slot)
+commit_write(struct commit *c, struct slot *slot, struct records_txn *txn)
 {
 	struct shard *s = c->shard;
 	struct err err = ERR_INIT;
@@ -168,11 +187,16 @@ commit_write(struct commit *c, struct slot *slot)
 		commit_done(c, KERR_NONE);
 		return;
 	}
+	s->records.txn = txn;
 	/* The answer may come from within shard_write only through the loop,
 	 * so c is still there when the memory follows. */
 	if (shard_write(s, commit_done, c, &err) == 0) {
-		commit_apply(c, slot);
+		commit_apply(c, slot, txn != NULL);
 		metric_add_shared(&c->r->broker->m.offset_commits, 1);
+		return;
+	}
+	if (err.code == ERR_REFUSED && txn != NULL) {
+		commit_done(c, txn_error(c->r, txn->error));
 		return;
 	}
 	log_error("broker", "offsets of a group cannot be stored: %s", err.msg);
@@ -209,7 +233,7 @@ commit(struct request *r, struct shard *s, int16_t error)
 	if (error == KERR_NONE)
 		error = commit_slot(r, s, &slot);
 	if (error == KERR_NONE)
-		commit_write(c, slot);
+		commit_write(c, slot, NULL);
 	else
 		commit_done(c, error);
 	if (slot != NULL)
@@ -226,4 +250,133 @@ handle_offset_commit(struct request *r)
 		    offset_commit_new(r, KERR_INVALID_GROUP_ID)->out);
 	else
 		groups_route(r, in->group_id, commit);
+}
+
+/* --- TxnOffsetCommit --- */
+
+/* A producer without a consumer's place in the group says no generation, as do
+ * all below version 3: the transaction alone decides then. */
+static int16_t
+txn_commit_slot(struct request *r, struct shard *s, struct slot **slot)
+{
+	const struct km_txn_offset_commit_request *in = r->in;
+
+	*slot = slot_find(s, in->group_id);
+	if (*slot == NULL && in->generation_id >= 0)
+		return (KERR_ILLEGAL_GENERATION);
+	if (*slot == NULL && (*slot = slot_get(s, in->group_id)) == NULL)
+		return (KERR_COORDINATOR_NOT_AVAILABLE);
+	return (group_check_txn_commit((*slot)->group, in->member_id,
+	    in->group_instance_id, in->generation_id, shard_now(s)));
+}
+
+/* Asked under the partition's lock, when the epoch was found good. */
+static int16_t
+txn_commit_may(struct records_txn *txn)
+{
+	struct commit *c = container_of(txn, struct commit, txn);
+
+	return (txns_fence(c->r, TXN_FENCE_OFFSETS, txn->producer_id,
+	    txn->epoch));
+}
+
+/* What one transaction stages is bounded: it stays in memory until the end. */
+static int16_t
+txn_commit_bound(const struct commit *c)
+{
+	size_t i, n = staged_bytes(c->shard->staged, c->txn.producer_id);
+
+	for (i = 0; i < c->n; i++)
+		n += c->v[i].topic.len + c->v[i].value.metadata.len;
+	if (n <= STAGED_BYTES_MAX)
+		return (KERR_NONE);
+	log_warn("broker", "producer=%lld: its transaction has offsets of more "
+	    "than %u bytes; commit it more often",
+	    (long long)c->txn.producer_id, STAGED_BYTES_MAX);
+	return (KERR_INVALID_COMMIT_OFFSET_SIZE);
+}
+
+static void
+txn_commit_stage(struct commit *c)
+{
+	struct slot *slot = NULL;
+	int16_t error = txn_commit_slot(c->r, c->shard, &slot);
+
+	if (error == KERR_NONE)
+		error = txn_commit_bound(c);
+	if (error == KERR_NONE)
+		commit_write(c, slot, &c->txn);
+	else
+		commit_done(c, error);
+	if (slot != NULL)
+		slot_run(slot);
+}
+
+static void
+txn_commit_added(struct txn_add *add, int16_t error)
+{
+	struct commit *c = container_of(add, struct commit, add);
+
+	if (error == KERR_NONE && c->shard->state != SHARD_READY)
+		error = KERR_NOT_COORDINATOR;	/* the broker stops */
+	if (error == KERR_NONE)
+		txn_commit_stage(c);
+	else
+		commit_done(c, txn_error(c->r, error));
+}
+
+/* Transactions version 2: the commit itself adds the group's partition. */
+static void
+txn_commit_add(struct commit *c)
+{
+	const struct km_txn_offset_commit_request *in = c->r->in;
+	struct shard *s = c->shard;
+	struct err err = ERR_INIT;
+
+	if (shard_log(s, &err) == -1) {
+		log_error("broker", "offsets of a transaction cannot be "
+		    "stored: %s", err.msg);
+		commit_done(c, coordinator_error(&err));
+		return;
+	}
+	c->add = (struct txn_add){
+		.loop = s->home->loop,
+		.fn = txn_commit_added,
+		.transactional_id = in->transactional_id,
+		.producer_id = in->producer_id,
+		.epoch = in->producer_epoch,
+		.topic = s->topic,
+		.partitions = &s->index,
+		.n = 1,
+	};
+	txns_add(c->r->broker, &c->add);
+}
+
+static void
+txn_commit(struct request *r, struct shard *s, int16_t error)
+{
+	const struct km_txn_offset_commit_request *in = r->in;
+	struct commit *c = txn_offset_commit_new(r, KERR_NONE);
+
+	c->shard = s;
+	c->txn = (struct records_txn){ .producer_id = in->producer_id,
+	    .epoch = in->producer_epoch, .may = txn_commit_may };
+	if (error != KERR_NONE)
+		commit_done(c, error);
+	else if (r->version >= 5)
+		txn_commit_add(c);
+	else
+		txn_commit_stage(c);
+}
+
+void
+handle_txn_offset_commit(struct request *r)
+{
+	const struct km_txn_offset_commit_request *in = r->in;
+
+	if (in->group_id.len == 0)
+		request_reply(r,
+		    txn_offset_commit_new(r, KERR_INVALID_GROUP_ID)->out);
+	else
+		groups_route(r, in->group_id, txn_commit);
 }

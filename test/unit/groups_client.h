@@ -249,7 +249,7 @@ init_producer(int fd, int version, const char *transactional_id)
 	REQUEST(init_producer_id, q);
 
 	q.transactional_id = slice_str(transactional_id);
-	q.transaction_timeout_ms = 1000;
+	q.transaction_timeout_ms = 60000;
 	return (bed_call(fd, KAPI_InitProducerId, version, &q));
 }
 

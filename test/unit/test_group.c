@@ -4,7 +4,7 @@
 
 /* --- errors, by state --- */
 
-enum what { DO_JOIN, DO_SYNC, DO_BEAT, DO_COMMIT, DO_LEAVE };
+enum what { DO_JOIN, DO_SYNC, DO_BEAT, DO_COMMIT, DO_TXN, DO_LEAVE };
 
 static const struct row {
 	enum group_state state;		/* generation 2, or 3 when COMPLETING */
@@ -55,6 +55,21 @@ static const struct row {
 	{ GROUP_STABLE, DO_COMMIT, "", NULL, -1, KERR_UNKNOWN_MEMBER_ID },
 	{ GROUP_STABLE, DO_COMMIT, "a", NULL, 9, KERR_ILLEGAL_GENERATION },
 	{ GROUP_STABLE, DO_LEAVE, "", "nobody", 0, KERR_UNKNOWN_MEMBER_ID },
+
+	/* In a transaction a rebalance and other members do no harm. */
+	{ GROUP_EMPTY, DO_TXN, "", NULL, -1, KERR_NONE },
+	{ GROUP_EMPTY, DO_TXN, "x", NULL, 0, KERR_UNKNOWN_MEMBER_ID },
+	{ GROUP_EMPTY, DO_TXN, "", NULL, 0, KERR_UNKNOWN_MEMBER_ID },
+	{ GROUP_PREPARING, DO_TXN, "a", NULL, 2, KERR_NONE },
+	{ GROUP_PREPARING, DO_TXN, "", NULL, -1, KERR_NONE },
+	{ GROUP_COMPLETING, DO_TXN, "a", NULL, 3, KERR_NONE },
+	{ GROUP_COMPLETING, DO_TXN, "a", NULL, 2, KERR_ILLEGAL_GENERATION },
+	{ GROUP_COMPLETING, DO_TXN, "", NULL, -1, KERR_NONE },
+	{ GROUP_STABLE, DO_TXN, "a", NULL, 2, KERR_NONE },
+	{ GROUP_STABLE, DO_TXN, "a", NULL, 1, KERR_ILLEGAL_GENERATION },
+	{ GROUP_STABLE, DO_TXN, "x", NULL, 2, KERR_UNKNOWN_MEMBER_ID },
+	{ GROUP_STABLE, DO_TXN, "a", NULL, -1, KERR_ILLEGAL_GENERATION },
+	{ GROUP_STABLE, DO_TXN, "", NULL, -1, KERR_NONE },
 	{ GROUP_STABLE, DO_JOIN, "b", NULL, 0, KERR_NONE },
 };
 
@@ -77,6 +92,10 @@ GROUP_TEST(error_row)
 		break;
 	case DO_COMMIT:
 		got = commit(r->id, r->instance, r->generation);
+		break;
+	case DO_TXN:
+		got = group_check_txn_commit(g, slice_str(r->id),
+		    slice_str(r->instance), r->generation, now);
 		break;
 	case DO_LEAVE:
 		got = leave(r->id, r->instance);
