@@ -20,7 +20,7 @@ import java_apps  # noqa: E402,F401
 import java_tools  # noqa: E402,F401
 import clients  # noqa: E402,F401
 import table  # noqa: E402
-from suite import CASES, run_case  # noqa: E402
+from suite import CASES, patient, run_case  # noqa: E402
 
 
 def selection(words):
@@ -55,13 +55,13 @@ def run(name, version, into):
     child = subprocess.Popen(
         [sys.executable, __file__, "--into", into, "--rows", path,
          "%s@%s" % (name, version)], start_new_session=True)
-    note = ""
+    note, limit = "", patient(CASES[name]["limit"])
     try:
-        status = child.wait(CASES[name]["limit"])
+        status = child.wait(limit)
         if status != 0:
             note = "ended with status %d" % status
     except subprocess.TimeoutExpired:
-        note = "not done after %d s" % CASES[name]["limit"]
+        note = "not done after %d s" % limit
     finally:
         try:
             os.killpg(child.pid, signal.SIGKILL)

@@ -52,7 +52,15 @@ def expect_in(what, part, text):
         raise Failed("%s: no %r in: %s" % (what, part, short(text)))
 
 
+def patient(seconds):
+    """Time limits are for a machine with nothing else to do: on a busy one
+    they are longer."""
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return seconds * min(max(load, 1), 8)
+
+
 def wait_for(what, fn, seconds=60):
+    seconds = patient(seconds)
     end = time.time() + seconds
     while time.time() < end:
         value = fn()
@@ -123,7 +131,7 @@ class Process:
 
     def wait(self, seconds):
         try:
-            return self.process.wait(seconds)
+            return self.process.wait(patient(seconds))
         except subprocess.TimeoutExpired:
             self.kill()
             raise Failed("%s does not end: %s" % (self.name,
