@@ -130,6 +130,8 @@ func transact(ctx context.Context, broker, source, target, name, id string, n in
 			s.Produce(ctx, &kgo.Record{Topic: target, Key: r.Key, Value: v},
 				func(_ *kgo.Record, err error) { must(err) })
 		})
+		// Aborting forgets what is not sent yet.
+		must(s.Client().Flush(ctx))
 		committed, err := s.End(ctx, outcome)
 		must(err)
 		if committed {
