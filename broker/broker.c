@@ -2,8 +2,9 @@
  * Start and stop.
  *
  * Order of a start: folder and lock, identity and epoch, checkpoint, catalogue,
- * flusher, producer ids, groups and transactions, listener, loops, keeper.  From the moment
- * the loops run requests are answered; partitions open when they are used.
+ * flusher, producer ids, groups and transactions, listener, loops, keeper.
+ * From the moment the loops run requests are answered; partitions open when
+ * they are used.
  *
  * A stop goes the other way: nothing new comes in, long polls end, the flusher
  * and the groups answer what is left, and only when no thread but this one is

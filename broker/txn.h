@@ -13,8 +13,8 @@
  * a step is under way the answer to everything else is CONCURRENT_TRANSACTIONS,
  * and the owner may hold such requests back until txn_busy is false again.
  *
- *	EndTxn ... SYNC -> txn_synced ... WRITE Prepare -> txn_written ... ANSWER
- *	       ... MARK -> txn_marked ... WRITE Complete -> txn_written
+ *	EndTxn: SYNC -> txn_synced: WRITE Prepare -> txn_written: ANSWER,
+ *	MARK -> txn_marked: WRITE Complete -> txn_written
  *
  * Invariants: a request is answered by exactly one action; the epoch never goes
  * down but with a new producer id; Prepare is left for its Complete only, when

@@ -269,6 +269,7 @@ list_done(struct request *r)
 	const struct km_list_transactions_request *in = r->in;
 	struct km_list_transactions_response out;
 	struct list *l = tour_state(r);
+	void *v = l->v;			/* l goes with the request */
 	int32_t i;
 
 	kw_defaults(&kd_list_transactions_response, &out);
@@ -289,7 +290,7 @@ list_done(struct request *r)
 	pcre2_match_data_free(l->match);
 	pcre2_match_context_free(l->context);
 	request_reply(r, &out);
-	free(l->v);
+	free(v);
 }
 
 /* KIP-1152.  Kafka's are RE2: what both know is written alike. */

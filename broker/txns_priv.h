@@ -3,6 +3,7 @@
  *
  *	txns.c		shards, start and stop, the way of a request
  *	txns_slot.c	an id, and the execution of what its machine asks for
+ *	txns_parts.c	what that does in the partitions
  *	txns_load.c	reading a shard back
  *	txns_api.c	InitProducerId, Add*ToTxn, EndTxn, txns_add
  *	txns_admin.c	DescribeTransactions, ListTransactions
@@ -92,7 +93,7 @@ struct txn_slot {		/* owner: its shard's loop */
 	size_t			 waiting;	/* for so many syncs */
 	bool			 failed;	/* one of them did */
 	bool			 running;	/* in txn_slot_run */
-	int64_t			 fenced_id;	/* the one in the fence, or -1 */
+	int64_t			 fenced_id;	/* in the fence, or -1 */
 };
 
 /* --- txns.c --- */
@@ -126,6 +127,15 @@ void	 txn_slot_run(struct txn_slot *);
 void	 txn_slot_sweep(struct txn_slot *, int64_t now);
 /* No more parked requests, no more timer. */
 void	 txn_slot_close(struct txn_slot *);
+
+/* The id as text for messages, in buf. */
+const char *txn_slot_name(const struct txn_slot *, char buf[80]);
+
+/* --- txns_parts.c: TXN_BEGIN (a NULL: of all), TXN_SYNC, TXN_MARK --- */
+
+void	 txn_slot_begin(struct txn_slot *, struct txns_ask *a);
+void	 txn_slot_sync(struct txn_slot *);
+void	 txn_slot_mark(struct txn_slot *);
 
 /* --- txns_load.c --- */
 

@@ -10,8 +10,6 @@
 
 #include <stdlib.h>
 
-#include "base/buf.h"
-#include "base/check.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -29,8 +27,8 @@ closed(const struct txn_slot *slot)
 	return (atomic_load(&slot->shard->txns->closed));
 }
 
-static const char *
-name_of(const struct txn_slot *slot, char buf[80])
+const char *
+txn_slot_name(const struct txn_slot *slot, char buf[80])
 {
 	return (str_printable(buf, 80, slot->txn->id));
 }
@@ -142,7 +140,7 @@ txn_slot_restored(struct txn_slot *slot)
 	if (slot->txn->now.state == TXN_ONGOING && !clean) {
 		log_warn("broker", "transactional.id=%s: its transaction was "
 		    "open when the broker ended uncleanly, it is aborted",
-		    name_of(slot, name));
+		    txn_slot_name(slot, name));
 		metric_add_shared(&s->txns->broker->m.txns_cut, 1);
 	}
 	txn_restored(slot->txn, clean, txns_now(), &slot->out);
@@ -190,282 +188,6 @@ do_answer(struct txn_slot *slot, const struct txn_action *act)
 		park(slot, a);
 	else
 		a->done(a, act->error, act->producer_id, act->epoch);
-}
-
-/* --- partitions --- */
-
-/* The partition, with a reference on its topic, or NULL. */
-static struct partition *
-part_open(struct txn_slot *slot, struct slice topic, int32_t partition)
-{
-	struct topic *t = topic_find(slot->shard->txns->broker, topic);
-	struct partition *p = t == NULL ? NULL : topic_partition(t, partition);
-
-	if (p == NULL)
-		topic_unref(t);
-	return (p);
-}
-
-static int16_t
-begin_part(struct txn_slot *slot, struct slice topic, int32_t partition)
-{
-	const struct txn_image *im = &slot->txn->now;
-	struct partition *p = part_open(slot, topic, partition);
-	struct err err = ERR_INIT;
-	char name[80];
-	int rc;
-
-	if (p == NULL) {
-		txn_forget(slot->txn, topic);
-		return (KERR_UNKNOWN_TOPIC_OR_PARTITION);
-	}
-	rc = partition_txn_begin(p, im->producer_id, im->epoch, &err);
-	topic_unref(p->topic);
-	if (rc == 0)
-		return (KERR_NONE);
-	if (err.code == ERR_NOT_FOUND) {
-		txn_forget(slot->txn, topic);
-		return (KERR_UNKNOWN_TOPIC_OR_PARTITION);
-	}
-	log_error("broker", "transactional.id=%s: %.*s-%d cannot take part: "
-	    "%s", name_of(slot, name), (int)topic.len, (const char *)topic.p,
-	    (int)partition, err.msg);
-	return (KERR_KAFKA_STORAGE_ERROR);
-}
-
-static void
-begin_all(struct txn_slot *slot)
-{
-	struct txn *t = slot->txn;
-	size_t i = 0;
-	int16_t error;
-	char *topic;
-
-	while (i < t->nparts) {
-		topic = xstrdup(t->parts[i].topic);
-		error = begin_part(slot, slice_str(topic),
-		    t->parts[i].partition);
-		free(topic);
-		if (error != KERR_UNKNOWN_TOPIC_OR_PARTITION)
-			i++;	/* else it is gone, with all of its topic */
-	}
-}
-
-static void
-do_begin(struct txn_slot *slot, struct txns_ask *a)
-{
-	const struct txn_image *im = &slot->txn->now;
-	int16_t error = KERR_NONE;
-	size_t i;
-
-	if (a == NULL) {
-		begin_all(slot);
-		return;
-	}
-	for (i = 0; i < a->n && error == KERR_NONE; i++)
-		error = begin_part(slot, a->names[i].topic,
-		    a->names[i].partition);
-	a->done(a, error, im->producer_id, im->epoch);
-}
-
-/*
- * One wait for one partition, of SYNC or MARK.  The machine stays where it is
- * until the last of them came back.
- */
-struct part_call {
-	struct txn_slot		*slot;
-	struct partition	*p;		/* a reference on its topic */
-	struct sync_call	*call;
-	struct groups_marker	 marker;	/* of __consumer_offsets */
-};
-
-static void
-part_marked(struct txn_slot *slot, const struct partition *p)
-{
-	struct txn_part *part = txn_part(slot->txn, slice_str(p->topic->name),
-	    p->index);
-
-	if (part != NULL)
-		part->marked = true;
-}
-
-/* The last one lets the machine go on. */
-static void
-waits_less(struct txn_slot *slot)
-{
-	struct txn *t = slot->txn;
-
-	if (--slot->waiting > 0)
-		return;
-	if (t->step == TXN_SYNCING)
-		txn_synced(t, slot->failed ? KERR_COORDINATOR_NOT_AVAILABLE :
-		    KERR_NONE, &slot->out);
-	else
-		txn_marked(t, txns_now(), &slot->out);
-}
-
-static void
-part_call_free(struct part_call *c)
-{
-	topic_unref(c->p->topic);
-	free(c);
-}
-
-/* A topic that was deleted meanwhile has nothing to sync or to mark. */
-static void
-part_done(struct part_call *c, bool done)
-{
-	struct txn_slot *slot = c->slot;
-
-	if (!done)
-		slot->failed = true;
-	else if (slot->txn->step == TXN_MARKING)
-		part_marked(slot, c->p);
-	part_call_free(c);
-	waits_less(slot);
-	txn_slot_run(slot);
-}
-
-static void
-on_part_synced(void *arg, int16_t error)
-{
-	struct part_call *c = arg;
-
-	part_done(c, error == KERR_NONE || atomic_load(&c->p->topic->deleted));
-}
-
-static void
-on_group_marked(struct completion *done, const struct err *err)
-{
-	struct groups_marker *m = container_of(done, struct groups_marker,
-	    done);
-	struct part_call *c = container_of(m, struct part_call, marker);
-	struct txns *ts = c->slot->shard->txns;
-	char name[80];
-
-	if (err != NULL)
-		log_warn("broker", "transactional.id=%s: the marker in %s-%d "
-		    "could not be written, it is tried again: %s",
-		    name_of(c->slot, name), TOPIC_OFFSETS,
-		    (int)m->partition, err->msg);
-	part_done(c, err == NULL);
-	sync_calls_add(&ts->calls, -1);
-}
-
-static struct part_call *
-part_call_new(struct txn_slot *slot, struct partition *p)
-{
-	struct part_call *c = xcalloc(1, sizeof *c);
-
-	c->slot = slot;
-	c->p = p;
-	slot->waiting++;
-	return (c);
-}
-
-static void
-part_call_sync(struct part_call *c)
-{
-	struct txns_shard *s = c->slot->shard;
-
-	c->call = sync_call_new(&s->txns->calls, s->home->loop,
-	    on_part_synced, c);
-}
-
-static void
-do_sync(struct txn_slot *slot)
-{
-	const struct txn *t = slot->txn;
-	struct part_call *c;
-	struct partition *p;
-	size_t i;
-
-	slot->failed = false;
-	slot->waiting = 1;
-	for (i = 0; i < t->nparts; i++) {
-		p = part_open(slot, slice_str(t->parts[i].topic),
-		    t->parts[i].partition);
-		if (p == NULL)
-			continue;
-		if (!partition_is_open(p)) {
-			topic_unref(p->topic);
-			continue;
-		}
-		c = part_call_new(slot, p);
-		part_call_sync(c);
-		partition_wait(p, sync_call_wait(c->call));
-	}
-	waits_less(slot);
-}
-
-static void
-mark_group(struct part_call *c, const struct txn_marker *m)
-{
-	struct txns_shard *s = c->slot->shard;
-
-	sync_calls_add(&s->txns->calls, 1);
-	completion_init(&c->marker.done, s->home->loop, on_group_marked);
-	c->marker.marker = *m;
-	c->marker.partition = c->p->index;
-	groups_txn_end(s->txns->broker, &c->marker);
-}
-
-static void
-mark_partition(struct part_call *c, const struct txn_marker *m)
-{
-	struct txn_slot *slot = c->slot;
-	struct err err = ERR_INIT;
-	char name[80], partition[272];
-
-	part_call_sync(c);
-	if (partition_txn_end(c->p, m, sync_call_wait(c->call), &err) == 0)
-		return;
-	sync_call_free(c->call);
-	if (err.code == ERR_NOT_FOUND)
-		part_marked(slot, c->p);
-	else {
-		slot->failed = true;
-		log_warn("broker", "transactional.id=%s: the marker in %s "
-		    "could not be written, it is tried again: %s",
-		    name_of(slot, name), partition_name(c->p, partition),
-		    err.msg);
-	}
-	part_call_free(c);
-	waits_less(slot);
-}
-
-static void
-do_mark(struct txn_slot *slot)
-{
-	struct txn *t = slot->txn;
-	const struct txn_marker m = {
-		.producer_id = t->now.producer_id,
-		.epoch = t->now.epoch,
-		.coordinator_epoch = slot->shard->txns->broker->leader_epoch,
-		.commit = t->now.state == TXN_PREPARE_COMMIT,
-	};
-	struct part_call *c;
-	struct partition *p;
-	size_t i;
-
-	slot->failed = false;
-	slot->waiting = 1;
-	for (i = 0; i < t->nparts; i++) {
-		if (t->parts[i].marked)
-			continue;
-		p = part_open(slot, slice_str(t->parts[i].topic),
-		    t->parts[i].partition);
-		if (p == NULL) {
-			t->parts[i].marked = true;
-			continue;
-		}
-		c = part_call_new(slot, p);
-		if (strcmp(t->parts[i].topic, TOPIC_OFFSETS) == 0)
-			mark_group(c, &m);
-		else
-			mark_partition(c, &m);
-	}
-	waits_less(slot);
 }
 
 /* --- records --- */
@@ -540,7 +262,7 @@ do_write(struct txn_slot *slot)
 	records_txn(&slot->shard->records, t);
 	if (append(slot, wait ? on_written : NULL, &err) == -1) {
 		log_error("broker", "transactional.id=%s: %s cannot be "
-		    "stored: %s", name_of(slot, name),
+		    "stored: %s", txn_slot_name(slot, name),
 		    txn_state_name(t->next.state), err.msg);
 		written(slot, coordinator_error(&err));
 	} else if (!wait)
@@ -568,17 +290,17 @@ carry_out(struct txn_slot *slot, const struct txn_action *act)
 		do_answer(slot, act);
 		break;
 	case TXN_BEGIN:
-		do_begin(slot, act->req);
+		txn_slot_begin(slot, act->req);
 		break;
 	case TXN_SYNC:
-		do_sync(slot);
+		txn_slot_sync(slot);
 		break;
 	case TXN_WRITE:
 		do_write(slot);
 		break;
 	case TXN_MARK:
 		if (!closed(slot))
-			do_mark(slot);
+			txn_slot_mark(slot);
 		break;
 	case TXN_LATER:
 		do_later(slot);
@@ -648,7 +370,7 @@ time_out(struct txn_slot *slot, int64_t now)
 
 	log_warn("broker", "transactional.id=%s: its transaction has been "
 	    "open for longer than transaction.timeout.ms=%d, it is aborted; "
-	    "partitions: %s", name_of(slot, name), (int)t->now.timeout_ms,
+	    "partitions: %s", txn_slot_name(slot, name), (int)t->now.timeout_ms,
 	    parts_text(t, parts, sizeof parts));
 	metric_add_shared(&slot->shard->txns->broker->m.txns_timed_out, 1);
 	txn_fence(t, now, &slot->out);
@@ -664,7 +386,7 @@ expire(struct txn_slot *slot)
 	records_txn_gone(&slot->shard->records, slot->txn);
 	if (append(slot, NULL, &err) == -1) {
 		log_warn("broker", "transactional.id=%s: it is silent, but "
-		    "cannot be forgotten now: %s", name_of(slot, name),
+		    "cannot be forgotten now: %s", txn_slot_name(slot, name),
 		    err.msg);
 		return;
 	}
