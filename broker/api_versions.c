@@ -1,7 +1,7 @@
 /*
- * ApiVersions: what apis.def says of the APIs that have a handler.  No features
- * are named (KIP-584): clients then use transactions version 1 and the classic
- * groups.
+ * ApiVersions: what apis.def says of the APIs that have a handler, and of the
+ * features (KIP-584) the one that clients look at: transaction.version 2 lets
+ * those that know it have an epoch for each transaction (KIP-890).
  */
 #include "broker/server.h"
 #include "kafka/apis.h"
@@ -26,6 +26,32 @@ fill_keys(struct request *r, struct km_api_versions_response *resp)
 		k->max_version = kapis[i].max;
 	}
 	resp->api_keys.n = n;
+}
+
+#define FEATURE		SLICE("transaction.version")
+#define FEATURE_LEVEL	2
+
+/*
+ * Clients below version 4 fail at a supported feature that begins with 0
+ * (KAFKA-17011); what is finalized is what they go by.
+ */
+static void
+fill_features(struct request *r, struct km_api_versions_response *resp)
+{
+	if (r->version < 3)
+		return;
+	if (r->version >= 4) {
+		KARRAY_NEW(resp->supported_features,
+		    &kd_api_versions_response_feature, 1, &r->arena);
+		resp->supported_features.v[0].name = FEATURE;
+		resp->supported_features.v[0].max_version = FEATURE_LEVEL;
+	}
+	resp->finalized_features_epoch = 0;
+	KARRAY_NEW(resp->finalized_features,
+	    &kd_api_versions_response_finalized, 1, &r->arena);
+	resp->finalized_features.v[0].name = FEATURE;
+	resp->finalized_features.v[0].max_version_level = FEATURE_LEVEL;
+	resp->finalized_features.v[0].min_version_level = FEATURE_LEVEL;
 }
 
 static bool
@@ -59,8 +85,10 @@ handle_api_versions(struct request *r)
 	if (r->version >= 3 && (!software_valid(in->client_software_name) ||
 	    !software_valid(in->client_software_version)))
 		resp.error_code = KERR_INVALID_REQUEST;
-	else
+	else {
 		fill_keys(r, &resp);
+		fill_features(r, &resp);
+	}
 	request_reply(r, &resp);
 }
 
