@@ -1,6 +1,6 @@
 /*
- * Metadata, DescribeCluster and DescribeTopicPartitions: one broker, which leads
- * everything.
+ * Metadata, DescribeCluster and DescribeTopicPartitions: one broker, which
+ * leads everything.
  *
  * A topic that is asked for by name and is not there is made on the way, when
  * the client and the settings allow it; what is answered is then the real
@@ -303,8 +303,8 @@ page_all(struct page *p)
 	bool more = true;
 
 	n = topic_list(p->r->broker, &v);
-	KARRAY_NEW(p->resp->topics, &kd_describe_topic_partitions_response_topic,
-	    n, &p->r->arena);
+	KARRAY_NEW(p->resp->topics,
+	    &kd_describe_topic_partitions_response_topic, n, &p->r->arena);
 	p->resp->topics.n = 0;
 	for (i = 0; i < n; i++) {
 		if (more && !page_skips(p, slice_str(v[i]->name))) {
@@ -358,8 +358,8 @@ page_asked(struct page *p)
 	v = request_alloc(p->r, n * sizeof *v);
 	memcpy(v, in->topics.v, n * sizeof *v);
 	qsort(v, n, sizeof *v, by_name);
-	KARRAY_NEW(p->resp->topics, &kd_describe_topic_partitions_response_topic,
-	    n, &p->r->arena);
+	KARRAY_NEW(p->resp->topics,
+	    &kd_describe_topic_partitions_response_topic, n, &p->r->arena);
 	p->resp->topics.n = 0;
 	for (i = 0; i < n; i++) {
 		if ((i > 0 && slice_eq(v[i].name, v[i - 1].name)) ||
@@ -381,7 +381,8 @@ page_refused(struct page *p)
 	const struct km_describe_topic_partitions_request *in = p->r->in;
 	int32_t i;
 
-	KARRAY_NEW(p->resp->topics, &kd_describe_topic_partitions_response_topic,
+	KARRAY_NEW(p->resp->topics,
+	    &kd_describe_topic_partitions_response_topic,
 	    (size_t)in->topics.n, &p->r->arena);
 	for (i = 0; i < in->topics.n; i++) {
 		p->resp->topics.v[i].name = in->topics.v[i].name;

@@ -10,8 +10,9 @@
  * Threads: any; the catalogue has one mutex, held shortly for look-ups; changes
  * are made one at a time under a second one, which is held across their I/O.
  * A topic's name, id and partition structs never change; the numbers of its
- * configuration may at any time (topic_config.h).  A deleted topic stays valid for who
- * holds a reference, its partitions refuse everything (PARTITION_GONE).
+ * configuration may at any time (topic_config.h).  A deleted topic stays valid
+ * for who holds a reference, its partitions refuse everything
+ * (PARTITION_GONE).
  */
 #ifndef BROKER_TOPIC_H
 #define BROKER_TOPIC_H
