@@ -120,6 +120,7 @@ open_log(struct file *f, bool marked, struct err *e)
 		.index_interval = 65536,
 		.zero_ahead = f->segment_bytes < ZERO_AHEAD ?
 		    f->segment_bytes : ZERO_AHEAD,
+		.spares = FILE_SPARES,
 		.recovery_offset = marked ? f->mark.synced : 0,
 		.scan_from = INT64_MAX,
 		.closes = group_closes,
@@ -326,7 +327,8 @@ static const struct setting settings[] = {
 	SETTING_SIZE(struct file, segment_bytes, "maxFileSize",
 	    .def = "64MiB", .min = "1", .doc = "Size at which a new file is "
 	    "begun, between 64 KiB and 1 GiB; at most a quarter of the "
-	    "capacity. A file is deleted when all in it is delivered."),
+	    "capacity. When all in a file is delivered it is deleted; up to "
+	    "two are kept, to be written over."),
 	SETTING_SIZE(struct file, min_space, "minimumRequiredSpace",
 	    .def = "64MiB", .doc = "With less free space on the disk nothing "
 	    "is taken in, so that what is there can be delivered."),
@@ -368,6 +370,8 @@ static const struct metric metrics[] = {
 	    "Times the mark of what is delivered was written."),
 	METRIC_COUNTER(struct file, metrics.waits_for_disk,
 	    "waits_for_disk_total", "Writes that failed and were tried again."),
+	METRIC_GAUGE(struct file, metrics.disk_bytes, "disk_bytes",
+	    "Bytes of its segments, with those kept to be written over."),
 	METRIC_COUNTER(struct file, metrics.damaged, "damaged_batches_total",
 	    "Stored batches that no longer fitted their checksum."),
 	METRIC_END

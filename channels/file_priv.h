@@ -30,6 +30,7 @@
 #define FILE_AHEAD	((uint64_t)4 << 20)	/* in units not leased yet that
 						   were not read back */
 #define FILE_FLUSHERS	2
+#define FILE_SPARES	2			/* segments to be used again */
 #define FILE_MARK_NS	(INT64_C(100) * 1000000)
 
 /* How a data batch says what Kafka's header has no field for (FORMAT.md). */
@@ -78,7 +79,7 @@ struct positions {
 
 struct file_metrics {
 	metric_t	groups, group_bytes, batches;
-	metric_t	marks, waits_for_disk, damaged;
+	metric_t	marks, waits_for_disk, damaged, disk_bytes;
 };
 
 struct file {
@@ -159,6 +160,8 @@ void	 file_cancel(struct channel *, size_t records, size_t bytes);
 /* True when somebody waits and there is room: room() is to be called without
  * the lock.  With the lock. */
 bool	 file_room_now(struct file *);
+/* The last look at the disk has found too little room.  With the lock. */
+bool	 file_disk_short(const struct file *);
 uint64_t file_held_bytes(const struct file *);
 uint64_t file_held_records(const struct file *);
 

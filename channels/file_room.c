@@ -3,6 +3,9 @@
  * capacity), what is not synced yet (memory), and the disk
  * (minimumRequiredSpace, or an append that has failed for want of room).  An
  * empty channel takes one batch whatever its size.
+ *
+ * Spare segments were once full ones, so they never make the folder larger than
+ * it was; when the disk is short of room they are given up first.
  */
 #include "channels/file_priv.h"
 
@@ -37,6 +40,12 @@ disk_has_space(struct file *f)
 		    avail >= f->min_space;
 	}
 	return (f->space);
+}
+
+bool
+file_disk_short(const struct file *f)
+{
+	return (f->disk_full || (f->space_at != 0 && !f->space));
 }
 
 static const char *
@@ -85,7 +94,7 @@ file_reserve(struct channel *ch, size_t records, size_t bytes, struct err *e)
 
 	mutex_lock(&f->lock);
 	why = why_full(f, records, bytes);
-	low = why != NULL && (f->disk_full || !f->space);
+	low = why != NULL && file_disk_short(f);
 	changed = low != f->said_space && (low || why == NULL);
 	f->said_space = changed ? low : f->said_space;
 	if (why == NULL) {

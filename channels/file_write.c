@@ -368,9 +368,11 @@ file_write_mark(struct file *f, struct err *e)
 {
 	uint8_t bytes[MARK_SIZE];
 	struct mark m;
+	bool low;
 
 	mutex_lock(&f->lock);
 	m = f->mark;
+	low = file_disk_short(f);
 	f->mark_moved = false;
 	f->marked_at = clock_mono_ns();
 	mutex_unlock(&f->lock);
@@ -379,7 +381,12 @@ file_write_mark(struct file *f, struct err *e)
 	if (fs_slots_write(&f->slots, bytes, e) == -1)
 		return (-1);
 	metric_add(&f->metrics.marks, 1);
-	return (seglog_trim(f->log, m.offset, NULL, e));
+	seglog_set_spares(f->log, low ? 0 : FILE_SPARES);
+	if (seglog_trim(f->log, m.offset, NULL, e) == -1)
+		return (-1);
+	metric_set(&f->metrics.disk_bytes, (int64_t)(seglog_bytes(f->log) +
+	    seglog_spare_bytes(f->log)));
+	return (0);
 }
 
 /* --- the thread --- */
@@ -540,15 +547,24 @@ wait_for_work(struct file *f)
 	return (f->head != NULL);
 }
 
-/* What is due besides groups: the mark, and news of free space. */
+/* With the lock. */
+static bool
+mark_due(const struct file *f)
+{
+	return (!f->writing && ((f->mark_moved &&
+	    f->marked_at + FILE_MARK_NS <= clock_mono_ns()) ||
+	    (file_disk_short(f) && seglog_spare_bytes(f->log) > 0)));
+}
+
+/* What is due besides groups: the mark, which gives up spare segments too, and
+ * news of free space. */
 static void
 do_duties(struct file *f)
 {
 	bool mark, room;
 
 	mutex_lock(&f->lock);
-	mark = !f->writing && f->mark_moved &&
-	    f->marked_at + FILE_MARK_NS <= clock_mono_ns();
+	mark = mark_due(f);
 	f->writing |= mark;
 	room = file_room_now(f);
 	mutex_unlock(&f->lock);

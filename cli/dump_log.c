@@ -100,6 +100,41 @@ not_whole(const char *path, size_t pos, size_t left, const struct err *e)
 	return (CLI_FAILED);
 }
 
+/* The offset that a segment's name tells; 0: another name. */
+static int64_t
+base_of(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	name = name == NULL ? path : name + 1;
+	return (strspn(name, "0123456789") == 20 ? strtoll(name, NULL, 10) :
+	    0);
+}
+
+/* The batch at p belongs to an earlier use of the file. */
+static bool
+is_older(const uint8_t *p, size_t n, int64_t base)
+{
+	struct kbatch b;
+
+	return (kbatch_parse(slice_of(p, n), &b, NULL) == 0 &&
+	    b.base_offset < base && kbatch_size(&b) <= n &&
+	    kbatch_crc(slice_of(p, kbatch_size(&b))) == b.crc);
+}
+
+/*
+ * A file channel writes its segments over older ones: behind the end of the
+ * last one comes the rest of an old batch, then old batches.
+ */
+static bool
+older_follows(const uint8_t *p, size_t n, int64_t base)
+{
+	for (; n > KBATCH_HEADER; p++, n--)
+		if (p[16] == KBATCH_MAGIC && is_older(p, n, base))
+			return (true);
+	return (false);
+}
+
 /* 0, or CLI_FAILED when a checksum is wrong, or the file ends in something
  * that is no batch. */
 static int
@@ -108,9 +143,16 @@ dump_bytes(struct dump *d, const char *path, const uint8_t *p, size_t n)
 	struct err e = ERR_INIT;
 	struct kbatch b;
 	size_t pos = 0, bad = 0;
-	bool ok;
+	int64_t base = base_of(path);
+	bool ok, older = false;
 
 	while (pos < n && !all_zero(p + pos, n - pos)) {
+		older = is_older(p + pos, n - pos, base);
+		if (!older && (kbatch_parse(slice_of(p + pos, n - pos), &b,
+		    NULL) == -1 || kbatch_size(&b) > n - pos))
+			older = older_follows(p + pos, n - pos, base);
+		if (older)
+			break;
 		if (kbatch_parse(slice_of(p + pos, n - pos), &b, &e) == -1 ||
 		    kbatch_size(&b) > n - pos)
 			return (not_whole(path, pos, n - pos, &e));
@@ -121,7 +163,10 @@ dump_bytes(struct dump *d, const char *path, const uint8_t *p, size_t n)
 			print_records(d, slice_of(p + pos, kbatch_size(&b)));
 		pos += kbatch_size(&b);
 	}
-	if (pos < n && !d->json)
+	if (older && !d->json)
+		printf("%zu bytes behind the last batch are of an earlier use "
+		    "of the file\n", n - pos);
+	else if (pos < n && !d->json)
 		printf("%zu zero bytes behind the last batch: room prepared "
 		    "for the next ones\n", n - pos);
 	if (bad > 0)

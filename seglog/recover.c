@@ -8,6 +8,8 @@
  * is not:
  *
  *  - only zeroes follow: the end (a pre-zeroed segment);
+ *  - only batches with offsets below the segment's own follow, and what is
+ *    left of one: the end (a file that was a spare, which nobody cut yet);
  *  - a valid batch with a larger offset follows somewhere: a bad range;
  *  - nothing valid follows: a torn tail.
  *
@@ -75,6 +77,8 @@ is_leftover(const struct seglog *log, const char *name)
 	    segment_parse_name(name, ".index" SEG_CLEANED, &base) ||
 	    segment_parse_name(name, ".timeindex" SEG_CLEANED, &base))
 		return (true);
+	if (segment_parse_name(name, ".spare", &base))
+		return (log->opt.spares == 0);
 	if (!segment_parse_name(name, ".index", &base) &&
 	    !segment_parse_name(name, ".timeindex", &base))
 		return (false);
@@ -98,7 +102,8 @@ open_folder(struct seglog *log, DIR **dir, struct err *e)
 }
 
 int
-recover_list(struct seglog *log, int64_t **v, size_t *n, struct err *e)
+recover_list(struct seglog *log, const char *suffix, int64_t **v, size_t *n,
+    struct err *e)
 {
 	struct listing l = { NULL, 0, 0 };
 	struct dirent *d;
@@ -108,7 +113,7 @@ recover_list(struct seglog *log, int64_t **v, size_t *n, struct err *e)
 	if (open_folder(log, &dir, e) == -1)
 		return (-1);
 	while ((d = readdir(dir)) != NULL)
-		if (segment_parse_name(d->d_name, ".log", &base)) {
+		if (segment_parse_name(d->d_name, suffix, &base)) {
 			GROW(l.v, l.n, l.cap);
 			l.v[l.n++] = base;
 		}
@@ -146,6 +151,8 @@ struct file {
 	size_t		 cap;
 	uint64_t	 at;
 	size_t		 have;
+	int64_t		 old;	/* batches with smaller offsets are what the
+				   file held before it was used again */
 };
 
 static void
@@ -293,7 +300,8 @@ next_agrees(struct file *f, uint64_t pos, const struct kbatch *b, bool gaps)
 	struct kbatch next;
 	int64_t want = kbatch_last_offset(b) + 1;
 
-	if (!parse_at(f, pos + kbatch_size(b), &next))
+	if (!parse_at(f, pos + kbatch_size(b), &next) ||
+	    next.base_offset < f->old)
 		return (0);
 	return (next.base_offset == want ||
 	    (gaps && next.base_offset > want) ? 1 : -1);
@@ -370,6 +378,26 @@ is_valid(struct recovery *r, struct file *f, uint64_t pos, int64_t expected,
 	    (next == -1 && b->base_offset == expected));
 }
 
+/*
+ * Nothing valid follows pos: where what belongs to the log, though it is bad,
+ * ends.  In a file that was used before, older bytes follow, from somewhere
+ * within a batch of then on.  They begin at pos if no batch was begun there.
+ */
+static uint64_t
+bad_end(struct recovery *r, struct file *f, uint64_t pos, uint64_t end,
+    int64_t expected)
+{
+	struct kbatch b;
+	uint64_t at;
+
+	if (r->log->opt.spares == 0)
+		return (end);
+	if (expected >= r->log->opt.recovery_offset &&
+	    !(parse_at(f, pos, &b) && b.base_offset == expected))
+		return (pos);
+	return (find_valid(f, pos, end, 0, f->old, true, &at, &b) ? at : end);
+}
+
 /* Reads one segment from pos on; *expected goes along. */
 static void
 read_segment(struct recovery *r, struct file *f, size_t seg, uint64_t pos,
@@ -396,7 +424,9 @@ read_segment(struct recovery *r, struct file *f, size_t seg, uint64_t pos,
 			pos = at;
 			*expected = b.base_offset;
 		} else {
-			add_bad(r, seg, pos, end, *expected, -1);
+			end = bad_end(r, f, pos, end, *expected);
+			if (pos < end)
+				add_bad(r, seg, pos, end, *expected, -1);
 			break;
 		}
 	}
@@ -462,6 +492,7 @@ read_file(struct recovery *r, size_t seg, int64_t *expected, struct err *e)
 		return (-1);
 	}
 	r->sizes[seg] = f.size = (uint64_t)st.st_size;
+	f.old = r->log->opt.spares > 0 ? r->bases[seg] : INT64_MIN;
 	if (*expected < r->bases[seg] || seg == r->first)
 		*expected = r->bases[seg];
 	if (seg == r->first && r->trust)
@@ -711,7 +742,7 @@ sync_all(struct recovery *r, struct err *e)
 	size_t i, n;
 	int fd, rc = 0;
 
-	if (recover_list(r->log, &v, &n, e) == -1)
+	if (recover_list(r->log, ".log", &v, &n, e) == -1)
 		return (-1);
 	for (i = 0; rc == 0 && i < n; i++) {
 		if (v[i] < r->bases[r->first])
@@ -759,7 +790,7 @@ recover_files(struct seglog *log, bool trust, struct seglog_recovery *rec,
 	r.rec = rec;
 	r.trust = trust;
 	if (swap_recover(log, e) == -1 || remove_leftovers(log, e) == -1 ||
-	    recover_list(log, &r.bases, &r.n, e) == -1)
+	    recover_list(log, ".log", &r.bases, &r.n, e) == -1)
 		return (err_ctx(e, "%s", log->name));
 	r.sizes = xcalloc(r.n + 1, sizeof *r.sizes);
 	r.ends = xcalloc(r.n + 1, sizeof *r.ends);

@@ -3,7 +3,9 @@
  *
  * seglog_trim moves the start first, so that no new reader finds the
  * segments, then unlinks them oldest first; whoever still holds one reads on
- * through its descriptor.  The log does not remember the start itself: after a
+ * through its descriptor.  One that nobody holds may become a spare instead;
+ * that it is one is synced before it can be written over, or else a power cut
+ * would give the old segment back with new bytes in it.  The log does not remember the start itself: after a
  * crash it is the first segment that is there, and the owner, who has its own
  * durable mark, trims again.
  */
@@ -51,9 +53,11 @@ int
 seglog_trim(struct seglog *log, int64_t new_start, uint64_t *freed,
     struct err *e)
 {
+	const struct fs *fs = log->opt.fs;
 	struct segment **v, *left;
 	uint64_t bytes = 0;
 	size_t i, n;
+	bool kept = false;
 
 	if (new_start > seglog_end(log))
 		return (err_set(e, ERR_NOT_FOUND, "%s: offset %lld is beyond "
@@ -64,7 +68,9 @@ seglog_trim(struct seglog *log, int64_t new_start, uint64_t *freed,
 	n = take_below(log, new_start, &v, &left);
 	for (i = 0; i < n; i++) {
 		bytes += v[i]->size;
-		if (v[i] != left)
+		if (v[i] != left && spare_keep(log, v[i]))
+			kept = true;
+		else if (v[i] != left)
 			segment_unlink(log, v[i]->base);
 		segment_unref(v[i]);
 	}
@@ -72,6 +78,10 @@ seglog_trim(struct seglog *log, int64_t new_start, uint64_t *freed,
 	atomic_fetch_sub_explicit(&log->bytes, bytes, memory_order_relaxed);
 	if (freed != NULL)
 		*freed = bytes;
+	if (kept && fs->sync_dir(fs, log->opt.dirfd, e) == -1) {
+		atomic_store(&log->failed, true);
+		return (err_ctx(e, "%s", log->name));
+	}
 	return (0);
 }
 
@@ -154,7 +164,7 @@ is_ours(const char *name)
 {
 	static const char *const suffixes[] = {
 		".log", ".index", ".timeindex", ".bad", ".log.new", ".bad.new",
-		".log" SEG_CLEANED, ".index" SEG_CLEANED,
+		".spare", ".log" SEG_CLEANED, ".index" SEG_CLEANED,
 		".timeindex" SEG_CLEANED
 	};
 	int64_t base, end;

@@ -8,7 +8,9 @@
  *
  * Small appends go into space that was filled with zeroes before
  * (zero_ahead), so that the sync that follows need not write a new file size;
- * a large append gains nothing from that and is written past the zeroes.
+ * a large append gains nothing from that and is written past the zeroes.  In
+ * a segment whose file was a spare all appends go over what it held before,
+ * and the sync need not tell of new blocks either.
  */
 #include "seglog/seglog_priv.h"
 
@@ -50,6 +52,12 @@ uint64_t
 seglog_bytes(const struct seglog *log)
 {
 	return (atomic_load_explicit(&log->bytes, memory_order_relaxed));
+}
+
+uint64_t
+seglog_spare_bytes(const struct seglog *log)
+{
+	return (atomic_load_explicit(&log->spare_bytes, memory_order_relaxed));
 }
 
 bool
@@ -98,7 +106,8 @@ add_closed(struct seglog *log, int64_t base, int64_t next, struct err *e)
 	segment_name(name, base, ".log");
 	if (fstatat(log->opt.dirfd, name, &st, 0) == -1)
 		return (err_sys(e, "%s: %s", log->name, name));
-	add_segment(log, segment_closed(log, base, (uint64_t)st.st_size, next));
+	add_segment(log, segment_closed(log, base, (uint64_t)st.st_size, next,
+	    NULL));
 	atomic_fetch_add(&log->bytes, (uint64_t)st.st_size);
 	return (0);
 }
@@ -112,7 +121,7 @@ load_segments(struct seglog *log, struct err *e)
 	size_t i, n;
 	int rc = -1;
 
-	if (recover_list(log, &base, &n, e) == -1)
+	if (recover_list(log, ".log", &base, &n, e) == -1)
 		return (-1);
 	for (i = 0; i + 1 < n; i++)
 		if (add_closed(log, base[i], base[i + 1], e) == -1)
@@ -269,6 +278,7 @@ seglog_free(struct seglog *log)
 		segment_unref(log->retired[i]);
 	free(log->segs);
 	free(log->retired);
+	spares_fini(log);
 	mutex_fini(&log->lock);
 	free(log->name);
 	free(log);
@@ -290,9 +300,10 @@ seglog_open(struct seglog **out, const struct seglog_options *opt,
 		log->opt.index_interval = 4096;
 	mutex_init(&log->lock);
 	seglog_set_roll(log, opt->segment_bytes, opt->segment_ms);
+	CHECK(opt->spares == 0 || opt->closes != NULL);
 	swap_load(log);
 	if (recover(log, rec, e) == -1 || skip_missing(log, rec, e) == -1 ||
-	    scan(log, e) == -1)
+	    scan(log, e) == -1 || spares_load(log, e) == -1)
 		goto err0;
 	rec->end = seglog_end(log);
 	*out = log;
@@ -462,7 +473,8 @@ seglog_append(struct seglog *log, struct seglog_batch *b, size_t n,
 
 /* --- rolling and closing --- */
 
-/* Cuts the zeroes off the active segment; *cut says whether it had any. */
+/* Cuts off what lies behind the end of the active segment, zeroes or what its
+ * file held before; *cut says whether there was any. */
 static int
 cut_zeroes(struct seglog *log, struct segment *s, bool *cut, struct err *e)
 {
@@ -500,7 +512,7 @@ seglog_roll(struct seglog *log, struct err *e)
 	    (s = segment_create(log, end, e)) == NULL)
 		return (-1);
 	save_index(log, old);
-	closed = segment_closed(log, old->base, old->size, end);
+	closed = segment_closed(log, old->base, old->size, end, old);
 	mutex_lock(&log->lock);
 	GROW(log->retired, log->nretired, log->capretired);
 	log->retired[log->nretired++] = old;

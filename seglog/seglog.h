@@ -45,6 +45,10 @@ struct seglog_options {
 	uint32_t	 index_interval;/* bytes of log per index entry */
 	uint64_t	 zero_ahead;	/* pre-zero the active segment in steps
 					   of this; 0: grow as written */
+	unsigned	 spares;	/* this many trimmed segments are kept
+					   to be written again; only for a
+					   log whose `closes` knows its own
+					   groups (see there); 0: none */
 	int32_t		 leader_epoch;	/* stamped into appended batches */
 	int64_t		 recovery_offset; /* known to have been synced below;
 					   0 when nothing is known */
@@ -63,7 +67,9 @@ struct seglog_options {
 	/* When set, it sees each batch at or above recovery_offset in order,
 	 * before any scan call; one for which it returns true closes a group.
 	 * Recovery goes back to the end of the last closing batch, and a last
-	 * segment without one is deleted. */
+	 * segment without one is deleted.  With spares a batch that was torn
+	 * over an older one may have a good CRC, the right offset (which no CRC
+	 * covers) and the older one's records: closes has to find that out. */
 	bool		(*closes)(void *ctx, struct slice batch);
 };
 #define SEGLOG_SCAN_LAST	(-1)	/* scan_from: all of the last segment */
@@ -97,6 +103,7 @@ int64_t	 seglog_start(const struct seglog *);	/* first offset still there */
 int64_t	 seglog_end(const struct seglog *);	/* the next offset */
 int64_t	 seglog_synced(const struct seglog *);	/* end of what is durable */
 uint64_t seglog_bytes(const struct seglog *);	/* of the .log files */
+uint64_t seglog_spare_bytes(const struct seglog *);	/* of the spares */
 bool	 seglog_dirty(const struct seglog *);	/* something to sync */
 /* Base offset and size of the active segment; the appender's thread. */
 void	 seglog_active(const struct seglog *, int64_t *base, uint64_t *bytes);
@@ -156,11 +163,15 @@ int	 seglog_find_max_time(struct seglog *, int64_t limit,
 	    struct seglog_range *, struct err *e);
 
 /*
- * Moves the start; whole segments below it are deleted (never the active
- * one).  *freed (may be NULL) gets the bytes.
+ * Moves the start; whole segments below it are deleted, or become spares
+ * (never the active one).  *freed (may be NULL) gets their bytes.  An error
+ * other than ERR_NOT_FOUND is that of a sync, and final.
  */
 int	 seglog_trim(struct seglog *, int64_t new_start, uint64_t *freed,
 	    struct err *e);
+/* From now on keeps at most n spares (and never more than the option says);
+ * what is above goes.  The appender's thread. */
+void	 seglog_set_spares(struct seglog *, unsigned n);
 /*
  * The start that retention asks for: the oldest offset to keep so that closed
  * segments whose newest record is older than now_ms - keep_ms (-1: any age)

@@ -7,6 +7,9 @@
  * when first needed.  Closing the active one makes a new struct segment of the
  * closed kind; the old struct lives on until it is synced and its last reader
  * is gone, and takes the memory of its indexes with it.
+ *
+ * A spare is the file of a trimmed segment under the name <base>.spare, to be
+ * written over as the next active segment.
  */
 #ifndef SEGLOG_SEGLOG_PRIV_H
 #define SEGLOG_SEGLOG_PRIV_H
@@ -79,9 +82,12 @@ struct segment {
 	int64_t			 max_ts, since_ms;
 	int64_t			 max_ts_last;
 
+	atomic_uint		*users;		/* segments on the same file */
+
 	/* appender alone */
 	uint64_t		 zeroed;	/* zeroes are written up to
-						   here */
+						   here, or what the file held
+						   before it was used again */
 	uint64_t		 saved_size;	/* its index files are for
 						   that */
 	int64_t			 indexed_pos;	/* of the last index entry */
@@ -92,6 +98,11 @@ struct segment {
 	struct mutex		 loading;
 	_Atomic bool		 loaded;
 	struct seg_map		 index_map, times_map;
+};
+
+struct spare {
+	int64_t		 base;
+	uint64_t	 size;
 };
 
 struct seglog {
@@ -114,6 +125,9 @@ struct seglog {
 	bool			 torn;		/* bytes behind the end that a
 						   failed append left */
 	bool			 no_zero;	/* zeroing does not work here */
+	struct spare		*spares;	/* durable under their names */
+	size_t			 nspares, capspares, max_spares;
+	_Atomic uint64_t	 spare_bytes;
 
 	/* compaction: owner: the thread that cleans */
 	int64_t			 holes;		/* as the file says, swap.c */
@@ -130,11 +144,14 @@ void	 segment_name(char buf[SEG_NAME_MAX], int64_t base, const char *suffix);
 /* "<20 digits><suffix>": the number. */
 bool	 segment_parse_name(const char *, const char *suffix, int64_t *base);
 
-/* A new active segment with its file; the folder is not synced. */
+/* A new active segment with its file, a spare or a new one; the folder is not
+ * synced. */
 struct segment *segment_create(struct seglog *, int64_t base, struct err *e);
-/* A closed one, not opened yet. */
+/* A closed one, not opened yet; was: what it was while active, or NULL. */
 struct segment *segment_closed(struct seglog *, int64_t base, uint64_t size,
-	    int64_t next);
+	    int64_t next, const struct segment *was);
+/* Nobody but the caller has the segment or its file; it is on no list. */
+bool	 segment_alone(const struct segment *);
 /* The existing file as the active segment: reads as much of its index as is
  * right, walks the rest. */
 struct segment *segment_reopen(struct seglog *, int64_t base, struct err *e);
@@ -184,6 +201,18 @@ int	 walk_header(struct walk *, struct err *e);
 const uint8_t *walk_bytes(const struct walk *);		/* the 61 of h */
 void	 walk_next(struct walk *);
 
+/* --- spare.c --- */
+
+/* Finds the spares of the folder, at open. */
+int	 spares_load(struct seglog *, struct err *e);
+void	 spares_fini(struct seglog *);
+/* The file of a trimmed segment, which is on no list any more, becomes a
+ * spare; false: it is not wanted.  The folder must be synced before another
+ * call. */
+bool	 spare_keep(struct seglog *, const struct segment *);
+/* A spare under the name of the segment at base, open; -1: there is none. */
+int	 spare_take(struct seglog *, int64_t base, uint64_t *size);
+
 /* --- swap.c --- */
 
 #define SWAP_FILE	"compaction"
@@ -215,7 +244,8 @@ bool	 swap_parse_name(const char *, int64_t *base, int64_t *end);
  * trust false the segment it lies in holds nothing else at all. */
 int	 recover_files(struct seglog *, bool trust, struct seglog_recovery *,
 	    struct err *e);
-/* The bases of the .log files, ascending; *v is the caller's (free). */
-int	 recover_list(struct seglog *, int64_t **v, size_t *n, struct err *e);
+/* The bases of the files that end so, ascending; *v is the caller's (free). */
+int	 recover_list(struct seglog *, const char *suffix, int64_t **v, size_t *n,
+	    struct err *e);
 
 #endif

@@ -147,14 +147,32 @@ segment_unlink(struct seglog *log, int64_t base)
 
 /* --- life --- */
 
+/* One more segment on the file; NULL: the first. */
+static atomic_uint *
+users_add(atomic_uint *users)
+{
+	if (users == NULL)
+		users = xcalloc(1, sizeof *users);
+	atomic_fetch_add_explicit(users, 1, memory_order_relaxed);
+	return (users);
+}
+
+static void
+users_drop(atomic_uint *users)
+{
+	if (atomic_fetch_sub_explicit(users, 1, memory_order_acq_rel) == 1)
+		free(users);
+}
+
 static struct segment *
-segment_new(struct seglog *log, int64_t base)
+segment_new(struct seglog *log, int64_t base, atomic_uint *users)
 {
 	struct segment *s = xcalloc(1, sizeof *s);
 
 	atomic_init(&s->refs, 1);
 	s->log = log;
 	s->fs = log->opt.fs;
+	s->users = users_add(users);
 	s->base = s->next = s->synced_next = base;
 	atomic_init(&s->fd, -1);
 	s->index_fd = s->times_fd = -1;
@@ -165,16 +183,26 @@ segment_new(struct seglog *log, int64_t base)
 	return (s);
 }
 
+bool
+segment_alone(const struct segment *s)
+{
+	return (atomic_load_explicit(&s->refs, memory_order_acquire) == 1 &&
+	    atomic_load_explicit(s->users, memory_order_acquire) == 1);
+}
+
 struct segment *
 segment_create(struct seglog *log, int64_t base, struct err *e)
 {
 	struct segment *s;
+	uint64_t size = 0;
 	int fd;
 
-	fd = open_part(log, base, ".log", O_RDWR | O_CREAT | O_TRUNC, e);
-	if (fd == -1)
+	if ((fd = spare_take(log, base, &size)) == -1 &&
+	    (fd = open_part(log, base, ".log", O_RDWR | O_CREAT | O_TRUNC,
+	    e)) == -1)
 		return (NULL);
-	s = segment_new(log, base);
+	s = segment_new(log, base, NULL);
+	s->zeroed = size;
 	s->active = true;
 	atomic_store(&s->fd, fd);
 	atomic_store(&s->loaded, true);
@@ -192,7 +220,7 @@ segment_cleaned(struct seglog *log, int64_t base, struct err *e)
 	    O_RDWR | O_CREAT | O_TRUNC, e);
 	if (fd == -1)
 		return (NULL);
-	s = segment_new(log, base);
+	s = segment_new(log, base, NULL);
 	s->cleaned = true;
 	atomic_store(&s->fd, fd);
 	atomic_store(&s->loaded, true);
@@ -200,9 +228,11 @@ segment_cleaned(struct seglog *log, int64_t base, struct err *e)
 }
 
 struct segment *
-segment_closed(struct seglog *log, int64_t base, uint64_t size, int64_t next)
+segment_closed(struct seglog *log, int64_t base, uint64_t size, int64_t next,
+    const struct segment *was)
 {
-	struct segment *s = segment_new(log, base);
+	struct segment *s = segment_new(log, base,
+	    was == NULL ? NULL : was->users);
 
 	s->size = s->synced_size = size;
 	s->next = s->synced_next = next;
@@ -243,6 +273,7 @@ segment_unref(struct segment *s)
 	steady_fini(&s->index);
 	steady_fini(&s->times);
 	mutex_fini(&s->loading);
+	users_drop(s->users);
 	free(s);
 }
 
@@ -546,7 +577,7 @@ segment_reopen(struct seglog *log, int64_t base, struct err *e)
 	fd = open_part(log, base, ".log", O_RDWR, e);
 	if (fd == -1)
 		return (NULL);
-	s = segment_new(log, base);
+	s = segment_new(log, base, NULL);
 	atomic_store(&s->fd, fd);
 	atomic_store(&s->loaded, true);
 	s->active = true;

@@ -167,7 +167,7 @@ rename_all(struct seglog *log, int64_t base, int64_t end, bool index,
 	int64_t *v;
 	size_t i, n;
 
-	if (recover_list(log, &v, &n, e) == -1)
+	if (recover_list(log, ".log", &v, &n, e) == -1)
 		return (-1);
 	segment_drop_index(log, base);
 	for (i = 0; i < n; i++)

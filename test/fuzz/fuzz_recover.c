@@ -6,7 +6,7 @@
  *
  * Flags: 1 groups (a batch of two records closes one), 2 checksums are made to
  * fit, so that the fuzzer gets behind them, 4 the rest is the index of the
- * first segment instead.
+ * first segment instead, 8 the log has spares, which wants groups.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -23,6 +23,7 @@
 #define GROUPS	1
 #define FIT	2
 #define INDEX	4
+#define SPARES	8
 
 static struct fs fast;
 static int dir = -1;
@@ -116,8 +117,10 @@ reopen(unsigned flags, int64_t offset, struct seglog_recovery *rec)
 	struct seglog *log;
 
 	o.dirfd = openat(dir, ".", O_RDONLY | O_DIRECTORY);
-	if ((flags & GROUPS) != 0)
+	if ((flags & (GROUPS | SPARES)) != 0)
 		o.closes = closes;
+	if ((flags & SPARES) != 0)
+		o.spares = 2;
 	CHECK(seglog_open(&log, &o, rec, NULL) == 0);
 	CHECK(seglog_end(log) >= offset);
 	CHECK(seglog_synced(log) == seglog_end(log));

@@ -264,19 +264,26 @@ put_batch(uint8_t *p, int64_t base, const char *key, const char *value)
 }
 
 static int
-dump(const char *flags, const uint8_t *p, size_t n, struct capture *c)
+dump_as(const char *name, const char *flags, const uint8_t *p, size_t n,
+    struct capture *c)
 {
 	char path[64], line[200];
 	int dirfd = unit_dir(path), fd, rc;
 
-	fd = openat(dirfd, "00.log", O_WRONLY | O_CREAT, 0600);
+	fd = openat(dirfd, name, O_WRONLY | O_CREAT, 0600);
 	ck_assert_int_eq(write(fd, p, n), (ssize_t)n);
 	close(fd);
-	snprintf(line, sizeof line, "dump-log %s --files %s/00.log", flags,
-	    path);
+	snprintf(line, sizeof line, "dump-log %s --files %s/%s", flags, path,
+	    name);
 	rc = command(line, c);
 	unit_dir_remove(dirfd, path);
 	return (rc);
+}
+
+static int
+dump(const char *flags, const uint8_t *p, size_t n, struct capture *c)
+{
+	return (dump_as("00.log", flags, p, n, c));
 }
 
 START_TEST(test_dump_good)
@@ -328,6 +335,35 @@ START_TEST(test_dump_zero_tail)
 	ck_assert_int_eq(dump("", buf + 1000, 1000, &c), CLI_OK);
 	capture_fini(&c);
 	ck_assert_int_eq(dump("", buf, 0, &c), CLI_OK);
+	capture_fini(&c);
+}
+END_TEST
+
+/* A segment that is being written over an older one ends where the older one's
+ * bytes begin, within a batch of it (row 1), or before anything was written
+ * (row 2). */
+START_TEST(test_dump_older)
+{
+	static const char name[] = "00000000000000000040.log";
+	uint8_t buf[2000];
+	size_t n, new;
+	char want[100];
+	struct capture c;
+
+	n = put_batch(buf, 10, "k", "the first of the older ones");
+	n += put_batch(buf + n, 12, "k", "older");
+	n += put_batch(buf + n, 14, "k", "old");
+	new = _i == 2 ? 0 : put_batch(buf, 40, "k", _i == 0 ?
+	    "the first of the newer ones" : "new");
+	ck_assert_int_eq(dump_as(name, "", buf, n, &c), CLI_OK);
+	snprintf(want, sizeof want, "\n%zu bytes behind the last batch",
+	    n - new);
+	ck_assert_ptr_nonnull(strstr(c.out, want));
+	ck_assert_ptr_null(strstr(c.out, "baseOffset: 1"));
+	ck_assert_int_eq(strstr(c.out, "baseOffset: 40") != NULL, _i != 2);
+	capture_fini(&c);
+	ck_assert_int_eq(dump_as(name, "", buf, new + 20, &c),
+	    CLI_FAILED);
 	capture_fini(&c);
 }
 END_TEST
@@ -580,6 +616,7 @@ main(void)
 		{ .fn = &test_properties },
 		{ .fn = &test_dump_good },
 		{ .fn = &test_dump_zero_tail },
+		{ .fn = &test_dump_older, .rows = 3 },
 		{ .fn = &test_dump_cut },
 		{ .fn = &test_dump_damaged },
 		{ .fn = &test_histogram },

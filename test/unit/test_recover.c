@@ -20,24 +20,13 @@ quiet(enum log_level level, const char *line, void *ctx)
 	(void)ctx;
 }
 
-/* Thousands of small logs, none of which meets a power cut: no syncs. */
 static struct fs fast;
-
-static int
-no_sync(const struct fs *fs, int fd, struct err *e)
-{
-	(void)fs;
-	(void)fd;
-	(void)e;
-	return (0);
-}
 
 static void
 setup(void)
 {
 	log_set_sink(quiet, NULL);
-	fast = fs_real;
-	fast.sync = fast.sync_dir = no_sync;
+	fast = log_fast_fs();
 	dir = unit_dir(path);
 }
 
