@@ -286,7 +286,7 @@ const struct setting broker_settings[] = {
 	SETTING_NOOP("num.io.threads",
 	    "The threads of num.network.threads do all the work."),
 	SETTING_NOOP("background.threads",
-	    "One thread syncs and one keeps the folder in order."),
+	    "One thread syncs, one keeps the folder in order, one compacts."),
 	SETTING_NOOP("num.recovery.threads.per.data.dir",
 	    "A partition recovers when it is first used."),
 	SETTING_NOOP("queued.max.requests",
