@@ -19,7 +19,9 @@ struct chaos {
 struct chaos_worker {
 	const char	*name;
 	void		*(*make)(struct chaos *);
-	void		 (*run)(void *);	/* until stop; its own thread */
+	/* In its own thread, until stop and until something was done that can
+	 * be checked. */
+	void		 (*run)(void *);
 	/* In the end, the broker being up: the number of complaints, each
 	 * printed.  *did counts what was checked. */
 	unsigned	 (*check)(void *, uint64_t *did);

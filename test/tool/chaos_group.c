@@ -20,7 +20,7 @@ struct commits {
 	const char	*group;
 	struct mutex	 lock;
 	int64_t		 asked[PARTITIONS], acked[PARTITIONS];
-	uint64_t	 did;
+	atomic_ulong	 did;		/* acknowledged commits */
 };
 
 static void *
@@ -76,9 +76,16 @@ commit(struct commits *x, rd_kafka_t *rk, int32_t partition, int64_t offset)
 	mutex_lock(&x->lock);
 	if (acked && x->acked[partition] < offset)
 		x->acked[partition] = offset;
-	x->did += acked;
 	mutex_unlock(&x->lock);
+	if (acked)
+		atomic_fetch_add(&x->did, 1);
 	rd_kafka_topic_partition_list_destroy(v);
+}
+
+static bool
+go_on(struct commits *x)
+{
+	return (!atomic_load(&x->chaos->stop) || atomic_load(&x->did) == 0);
 }
 
 static void
@@ -89,7 +96,7 @@ run_offsets(void *arg)
 	int64_t n = 0;
 
 	chaos_topic(x->chaos, TOPIC, PARTITIONS, NULL);
-	while (!atomic_load(&x->chaos->stop)) {
+	while (go_on(x)) {
 		commit(x, rk, (int32_t)(n % PARTITIONS), n + 1);
 		n++;
 	}
@@ -110,7 +117,7 @@ live(struct commits *x, int64_t reads)
 	rd_kafka_topic_partition_list_add(v, TOPIC, RD_KAFKA_PARTITION_UA);
 	rd_kafka_subscribe(rk, v);
 	rd_kafka_topic_partition_list_destroy(v);
-	while (reads > 0 && !atomic_load(&x->chaos->stop)) {
+	while (reads > 0 && go_on(x)) {
 		if ((m = rd_kafka_consumer_poll(rk, 50)) == NULL)
 			continue;
 		if (m->err == 0 && --reads % 16 == 0)
@@ -127,7 +134,7 @@ member(void *arg)
 	struct commits *x = arg;
 	struct tool_random r = { x->chaos->seed + 3 };
 
-	while (!atomic_load(&x->chaos->stop))
+	while (go_on(x))
 		live(x, 200 + (int64_t)tool_random_below(&r, 2000));
 }
 
@@ -140,7 +147,7 @@ run_members(void *arg)
 	chaos_topic(x->chaos, TOPIC, PARTITIONS, NULL);
 	if (thread_start(&t, "member", member, x, NULL) == -1)
 		tool_die("thread");
-	while (!atomic_load(&x->chaos->stop))
+	while (go_on(x))
 		live(x, INT64_MAX);
 	thread_join(&t);
 }

@@ -29,7 +29,7 @@ struct txns {
 	char			 id[64];	/* and the topic's name */
 	rd_kafka_t		*rk;
 	struct txn		*v;
-	int64_t			 n;
+	int64_t			 n, known;	/* known: how they ended */
 	unsigned		 complaints;
 	uint64_t		 did;
 };
@@ -135,6 +135,7 @@ one(struct txns *t)
 		x->outcome = ABORTED;
 	if (rc != 0)
 		begin_again(t);
+	t->known += x->outcome != UNKNOWN;
 }
 
 static void
@@ -144,7 +145,8 @@ run(void *arg)
 
 	chaos_topic(t->chaos, t->id, PARTITIONS, NULL);
 	begin_again(t);
-	while (!atomic_load(&t->chaos->stop) && t->n < TXNS)
+	while ((!atomic_load(&t->chaos->stop) || t->known == 0) &&
+	    t->n < TXNS)
 		one(t);
 	rd_kafka_destroy(t->rk);
 	t->rk = NULL;
@@ -178,7 +180,7 @@ check(void *arg, uint64_t *did)
 	static const char *const names[] = { "unknown", "committed",
 	    "aborted" };
 	struct txns *t = arg;
-	int64_t id, known = 0;
+	int64_t id;
 	unsigned complaints;
 	int all, got;
 
@@ -186,7 +188,6 @@ check(void *arg, uint64_t *did)
 	for (id = 0; id < t->n; id++) {
 		all = (1 << t->v[id].n) - 1;
 		got = t->v[id].found;
-		known += t->v[id].outcome != UNKNOWN;
 		if ((got == all && t->v[id].outcome != ABORTED) ||
 		    (got == 0 && t->v[id].outcome != COMMITTED))
 			continue;
@@ -194,7 +195,7 @@ check(void *arg, uint64_t *did)
 		    ", %s: records %#x of %#x", id, names[t->v[id].outcome],
 		    (unsigned)got, (unsigned)all);
 	}
-	*did = (uint64_t)known;
+	*did = (uint64_t)t->known;
 	complaints = t->complaints;
 	free(t->v);
 	free(t);
