@@ -23,7 +23,7 @@ while kill -0 $load 2>/dev/null; do sleep 0.05; done
 grep -q '^chaos: .* checks, 0 complaints\$' "$D/chaos.err" &&
     ! grep -q ' [1-9][0-9]* complaints' "$D/chaos.err"
 END
-"$T" crash --kills "$kills" --seed "${LEAT_SEED:-0}" --up-ms 500 \
+"$T" crash --kills "$kills" --seed "${LEAT_SEED:-0}" --up-ms 700 \
     --log "$D/broker.err" --ready "broker is ready" --then "sh $D/then" -- \
     "$LEAT" broker -f "$D/broker.conf" --data-dir "$D/brokerdata" ||
     fail "after $kills kills"
