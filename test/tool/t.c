@@ -37,6 +37,8 @@ static const struct tool_command commands[] = {
 	{ "sendfile", "a bare sendfile loop over files", tool_sendfile },
 	{ "measure", "time, CPU and memory of a command", tool_measure },
 	{ "verify", "a topic against a file, every record", tool_verify },
+	{ "transform", "copy a topic in transactions, exactly once",
+	    tool_transform },
 	{ "garbage", "bytes that make no sense, to a port", tool_garbage },
 	{ "hostile", "connections that misbehave, to a broker",
 	    tool_hostile },

@@ -37,6 +37,7 @@ int	tool_null_broker(int, char **);
 int	tool_port(int, char **);
 int	tool_proxy(int, char **);
 int	tool_sendfile(int, char **);
+int	tool_transform(int, char **);
 int	tool_verify(int, char **);
 
 /* Prints "t: message" and exits with TOOL_TROUBLE. */
