@@ -161,7 +161,8 @@ void	 slot_take_over(struct slot *, const struct offsets *);
  * caller then calls slot_run. */
 void	 slot_restore(struct slot *);
 /* Forgets offsets for which old says so, also of those that are staged, with
- * tombstones; -1: nothing was done.  In the end the group itself when nothing is left of it. */
+ * tombstones; -1: nothing was done.  In the end the group itself when nothing
+ * is left of it. */
 int	 slot_prune(struct slot *, bool (*old)(const struct slot *, void *,
 	    const struct offsets_topic *, const struct committed *),
 	    void *arg, struct err *);
