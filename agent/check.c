@@ -1,4 +1,6 @@
 /* leat check: validates a configuration without touching a file or a port. */
+#include <sys/stat.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -13,6 +15,7 @@ static const char usage[] =
 "usage: leat check [-n NAME] [--flume-lenient] FILE ...\n"
 "\n"
 "Checks a configuration: every mistake with file, line, reason and fix.\n"
+"Without -n all agents in it.\n"
 "Starts nothing.  Exit status 0 when it is good, 78 when it is not.\n";
 
 static void
@@ -52,12 +55,16 @@ plural(size_t n)
 	return (n == 1 ? "" : "s");
 }
 
+/* agent: its name, when it is one of several; or NULL. */
 static void
-summary(const struct agent_config *cfg, const struct conf_problems *p)
+summary(const struct agent_config *cfg, const char *agent,
+    const struct conf_problems *p)
 {
 	size_t warnings = p->n - p->errors;
 
 	if (p->errors > 0) {
+		if (agent != NULL)
+			printf("agent %s: ", agent);
 		printf("%zu error%s\n", p->errors, plural(p->errors));
 		return;
 	}
@@ -71,12 +78,67 @@ summary(const struct agent_config *cfg, const struct conf_problems *p)
 	printf("\n");
 }
 
-int
-check_command(int argc, char **argv)
+/* One agent of the files; several: say which. */
+static int
+check_agent(const struct options *o, const char *name, bool several)
 {
 	struct conf_problems p = { 0 };
 	struct agent_config *cfg;
 	struct graph *g = NULL;
+	int rc;
+
+	cfg = agent_config_load(o->files, o->nfiles, name,
+	    o->lenient ? AGENT_CONFIG_LENIENT : 0, &p);
+	if (cfg != NULL)
+		g = check_components(cfg, &p);
+	if (several && p.n > 0)
+		fprintf(stderr, "agent %s:\n", name);
+	conf_problems_print(&p, STDERR_FILENO);
+	summary(cfg, several ? name : NULL, &p);
+	fflush(stdout);
+	rc = p.errors > 0 || cfg == NULL ? EX_CONFIG : 0;
+	graph_free(g);
+	conf_problems_fini(&p);
+	return (rc);
+}
+
+/* What comes from a pipe can be read once only. */
+static bool
+can_read_again(const struct options *o)
+{
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < o->nfiles; i++)
+		if (stat(o->files[i], &st) == -1 || !S_ISREG(st.st_mode))
+			return (false);
+	return (true);
+}
+
+/* The one with the name, the only one, or all. */
+static int
+check_agents(const struct options *o)
+{
+	char **names = NULL;
+	size_t i, n = 0;
+	int rc = 0;
+
+	if (o->name == NULL && can_read_again(o))
+		n = agent_config_names(o->files, o->nfiles, &names);
+	if (n < 2)
+		rc = check_agent(o, o->name, false);
+	for (i = 0; n >= 2 && i < n; i++)
+		if (check_agent(o, names[i], true) != 0)
+			rc = EX_CONFIG;
+	for (i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+	return (rc);
+}
+
+int
+check_command(int argc, char **argv)
+{
 	struct options o;
 	int i, rc;
 
@@ -92,15 +154,7 @@ check_command(int argc, char **argv)
 		rc = EX_USAGE;
 		goto out;
 	}
-	cfg = agent_config_load(o.files, o.nfiles, o.name,
-	    o.lenient ? AGENT_CONFIG_LENIENT : 0, &p);
-	if (cfg != NULL)
-		g = check_components(cfg, &p);
-	conf_problems_print(&p, STDERR_FILENO);
-	summary(cfg, &p);
-	rc = p.errors > 0 || cfg == NULL ? EX_CONFIG : 0;
-	graph_free(g);
-	conf_problems_fini(&p);
+	rc = check_agents(&o);
 out:
 	options_fini(&o);
 	return (rc);

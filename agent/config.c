@@ -392,6 +392,26 @@ agent_config_load(const char *const *paths, size_t npaths, const char *name,
 	return (NULL);
 }
 
+size_t
+agent_config_names(const char *const *paths, size_t npaths, char ***names)
+{
+	struct conf_problems p = { 0 };
+	struct conf *root = conf_new();
+	const struct conf *c;
+	size_t n = 0, cap = 0;
+
+	*names = NULL;
+	read_files(root, paths, npaths, &p);
+	for (c = root->children; c != NULL; c = c->next)
+		if (is_agent(c) && lists_something(c)) {
+			GROW(*names, n, cap);
+			(*names)[n++] = xstrdup(c->name);
+		}
+	conf_problems_fini(&p);
+	conf_free(root);
+	return (n);
+}
+
 void
 agent_config_free(struct agent_config *cfg)
 {

@@ -90,6 +90,10 @@ struct agent_config {
  */
 struct agent_config *agent_config_load(const char *const *paths, size_t npaths,
 	    const char *name, unsigned flags, struct conf_problems *);
+/* The names of the agents that these files list components of, as far as they
+ * can be read; strings and array are the caller's (free). */
+size_t	 agent_config_names(const char *const *paths, size_t npaths,
+	    char ***names);
 void	agent_config_free(struct agent_config *);	/* NULL is fine */
 
 #endif

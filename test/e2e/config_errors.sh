@@ -146,3 +146,16 @@ has "$D/out" "$D/data" || fail "no folder: $(cat "$D/out")"
 stop_agent
 stop "$BROKER_PID"
 ok "one data folder, one agent"
+
+# leat check without -n: all agents of the file, each problem with its agent.
+agent_conf memory > "$D/a.conf"
+agent_conf memroy | sed 's/^a1\./a2./' >> "$D/a.conf"
+"$LEAT" check "$D/a.conf" > "$D/out" 2> "$D/problems"
+[ $? -eq 78 ] || fail "two agents, one of them wrong: $(cat "$D/out")"
+has "$D/out" "agent a1 is good" || fail "a1: $(cat "$D/out")"
+has "$D/out" "agent a2: 1 error" || fail "a2: $(cat "$D/out")"
+[ "$(head -n 1 "$D/problems")" = "agent a2:" ] ||
+    fail "whose? $(cat "$D/problems")"
+has "$D/problems" "did you mean 'memory'" || fail "$(cat "$D/problems")"
+"$LEAT" check -n a1 "$D/a.conf" > "$D/out" 2>&1 || fail "$(cat "$D/out")"
+ok "leat check looks at all agents of a file"
