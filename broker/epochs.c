@@ -136,3 +136,14 @@ epochs_find(const struct epochs *ep, int32_t epoch, int64_t end,
 			return;
 		}
 }
+
+int32_t
+epochs_at(const struct epochs *ep, int64_t offset)
+{
+	size_t i;
+
+	for (i = ep->n; i-- > 0;)
+		if (ep->v[i].start <= offset)
+			return (ep->v[i].epoch);
+	return (-1);
+}

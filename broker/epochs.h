@@ -28,5 +28,7 @@ int		 epochs_add(struct epochs *, const struct fs *, int dirfd,
  */
 void		 epochs_find(const struct epochs *, int32_t epoch, int64_t end,
 		    int32_t *found, int64_t *ended);
+/* The epoch in which offset was written, or will be as far as is known; -1. */
+int32_t		 epochs_at(const struct epochs *, int64_t offset);
 
 #endif

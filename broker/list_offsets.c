@@ -148,6 +148,23 @@ old_style(struct request *r, struct km_list_offsets_response_partition *out,
 	    in->max_num_offsets < 0 ? 0 : in->max_num_offsets;
 }
 
+/*
+ * A consumer that has the epoch of its position asks for the end of that epoch
+ * after a restart: so it has to be one that the partition knows.
+ */
+static int32_t
+epoch_of(struct partition *p, int64_t offset)
+{
+	int32_t epoch;
+
+	if (offset < 0)
+		return (-1);
+	mutex_lock(&p->lock);
+	epoch = epochs_at(p->epochs, offset);
+	mutex_unlock(&p->lock);
+	return (epoch);
+}
+
 static void
 list_one(struct request *r, struct slice name,
     const struct km_list_offsets_request_partition *in,
@@ -165,8 +182,7 @@ list_one(struct request *r, struct slice name,
 		out->error_code = look_up(p, isolation, in->timestamp,
 		    &out->offset, &out->timestamp);
 	if (out->error_code == KERR_NONE) {
-		out->leader_epoch = out->offset >= 0 ?
-		    r->broker->leader_epoch : -1;
+		out->leader_epoch = epoch_of(p, out->offset);
 		if (r->version == 0)
 			old_style(r, out, in, p);
 	} else {

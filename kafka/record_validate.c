@@ -70,6 +70,9 @@ check_header(const struct kbatch_rules *rules, const struct kbatch *b,
 		return (REFUSE(KERR_INVALID_RECORD, "producer id %lld with "
 		    "base sequence %d", (long long)b->producer_id,
 		    b->base_sequence));
+	if (b->producer_id < 0 && (b->attributes & KATTR_TRANSACTIONAL) != 0)
+		return (REFUSE(KERR_INVALID_RECORD, "a transactional batch "
+		    "without a producer id"));
 	if ((b->attributes & KATTR_LOG_APPEND_TIME) != 0)
 		return (REFUSE(KERR_INVALID_TIMESTAMP, "LogAppendTime is the "
 		    "broker's to set"));

@@ -4,9 +4,11 @@
  */
 #include "test/unit/unit.h"
 
+#include <limits.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "kafka/compress.h"
 #include "kafka/errors.h"
 #include "kafka/frame.h"
 #include "kafka/records.h"
@@ -370,10 +372,39 @@ START_TEST(produce_refused)
 }
 END_TEST
 
+static struct slice
+numbered(int64_t id, int16_t epoch, int32_t seq, int n)
+{
+	struct slice s = bed_batch("x", n);
+
+	kbatch_set_producer((uint8_t *)s.p, id, epoch, seq, false);
+	return (s);
+}
+
+/* Produces it; the time that is answered. */
+static int16_t
+append_time_of(struct slice records, int64_t *time)
+{
+	struct km_produce_request_partition part = { .records = records };
+	struct km_produce_request_topic t = { .name = SLICE("t"),
+	    .partition_data = { &part, 1 } };
+	struct km_produce_request q;
+	struct km_produce_response *a;
+
+	kw_defaults(&kd_produce_request, &q);
+	q.acks = -1;
+	q.topic_data.v = &t;
+	q.topic_data.n = 1;
+	a = bed_call(fd, KAPI_Produce, 9, &q);
+	*time = a->responses.v[0].partition_responses.v[0].log_append_time_ms;
+	return (a->responses.v[0].partition_responses.v[0].error_code);
+}
+
 START_TEST(log_append_time)
 {
 	struct km_fetch_response_partition *p;
 	struct bed_fetch f = { .version = 12, .topic = "t" };
+	int64_t first, again;
 	struct kbatch b;
 
 	begin(NULL);
@@ -385,6 +416,14 @@ START_TEST(log_append_time)
 	ck_assert_int_eq(kbatch_check(p->records, &b, NULL), 0);
 	ck_assert_int_ne(b.attributes & KATTR_LOG_APPEND_TIME, 0);
 	ck_assert_int_gt(b.max_timestamp, clock_wall_ms() - 60000);
+	/* One that is sent again gets the time that it has. */
+	ck_assert_int_eq(append_time_of(numbered(5, 0, 0, 3), &first), 0);
+	while (clock_wall_ms() <= first)
+		;
+	ck_assert_int_eq(append_time_of(numbered(5, 0, 0, 3), &again), 0);
+	ck_assert_int_eq(again, first);
+	ck_assert_int_eq(append_time_of(numbered(5, 0, 3, 3), &again), 0);
+	ck_assert_int_gt(again, first);
 	end();
 }
 END_TEST
@@ -568,15 +607,6 @@ END_TEST
 
 /* --- idempotence --- */
 
-static struct slice
-numbered(int64_t id, int16_t epoch, int32_t seq, int n)
-{
-	struct slice s = bed_batch("x", n);
-
-	kbatch_set_producer((uint8_t *)s.p, id, epoch, seq, false);
-	return (s);
-}
-
 START_TEST(idempotent)
 {
 	static const struct {
@@ -636,6 +666,20 @@ END_TEST
 
 /* --- offsets --- */
 
+/* The batch, compressed when the build can. */
+static struct slice
+folded(struct slice in)
+{
+	static uint8_t buf[4096];
+	size_t n;
+
+	if (!kcodec_have(KCODEC_GZIP))
+		return (in);
+	UNIT_OK(kbatch_compress(in, KCODEC_GZIP, INT_MIN, buf, sizeof buf,
+	    &n, e));
+	return (slice_of(buf, n));
+}
+
 START_TEST(list_offsets)
 {
 	int64_t now = clock_wall_ms() - 100000;
@@ -664,11 +708,35 @@ START_TEST(list_offsets)
 		    -1);
 	}
 	ck_assert_int_eq(bed_offset(fd, 7, "t", 0, -3, NULL), 49);
+	/* Also inside of a compressed batch. */
+	ck_assert_int_eq(bed_produce_bytes(fd, 9, "t", 0, -1,
+	    folded(bed_batch_at("x", 10, now + 6000)), NULL), 0);
+	ck_assert_int_eq(bed_offset(fd, 7, "t", 0, now + 6004, NULL), 54);
+	ck_assert_int_eq(bed_offset(fd, 7, "t", 0, -3, NULL), 59);
 	ck_assert_int_eq(bed_offset(fd, 7, "u", 0, -1, &error), -1);
 	ck_assert_int_eq(error, KERR_UNKNOWN_TOPIC_OR_PARTITION);
 	end();
 }
 END_TEST
+
+static int32_t
+epoch_at(const char *topic, int64_t timestamp)
+{
+	struct km_list_offsets_request_partition part;
+	struct km_list_offsets_request_topic t = { .name = slice_str(topic),
+	    .partitions = { &part, 1 } };
+	struct km_list_offsets_request q;
+	struct km_list_offsets_response *a;
+
+	kw_defaults(&kd_list_offsets_request, &q);
+	kw_defaults(&kd_list_offsets_request_partition, &part);
+	part.timestamp = timestamp;
+	q.topics.v = &t;
+	q.topics.n = 1;
+	a = bed_call(fd, KAPI_ListOffsets, 7, &q);
+	ck_assert_int_eq(a->topics.v[0].partitions.v[0].error_code, 0);
+	return (a->topics.v[0].partitions.v[0].leader_epoch);
+}
 
 /* Records written by two starts: where the first epoch ended. */
 START_TEST(leader_epochs)
@@ -702,6 +770,11 @@ START_TEST(leader_epochs)
 		if (v >= 1)
 			ck_assert_int_eq(p->leader_epoch, 0);
 	}
+	/* What ListOffsets tells are epochs that can be asked for. */
+	ck_assert_int_eq(epoch_at("t", -2), 0);
+	ck_assert_int_eq(epoch_at("t", -1), 1);
+	ck_assert_int_eq(bed_create(fd, "empty", 1, NULL), 0);
+	ck_assert_int_eq(epoch_at("empty", -1), -1);
 	part.leader_epoch = 1;
 	a = bed_call(fd, KAPI_OffsetForLeaderEpoch, 4, &q);
 	ck_assert_int_eq(a->topics.v[0].partitions.v[0].end_offset, 10);
