@@ -470,7 +470,7 @@ txn_end(struct txn *t, const struct txn_ending *ev, int64_t now,
 		verdict = END_BUSY;
 	else if (ev->version >= 2)
 		verdict = judge_v2(state, ev->commit,
-		    ev->epoch != t->now.epoch);
+		    ended_before(t, ev->producer_id, ev->epoch));
 	else
 		verdict = judge_v1(state, ev->commit);
 	switch (verdict) {

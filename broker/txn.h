@@ -149,6 +149,7 @@ void	 txn_add(struct txn *, const struct txn_adding *, int64_t now,
 struct txn_ending {
 	void		*req;
 	int16_t		 version;
+	int64_t		 producer_id;
 	int16_t		 epoch;
 	bool		 commit;
 	int64_t		 new_id;	/* when txn_exhausted and version 2 */

@@ -369,7 +369,8 @@ end_ask(struct txns_ask *a, struct txn_slot *slot)
 	const struct km_end_txn_request *in = c->r->in;
 	struct txn *t = slot->txn;
 	struct txn_ending ev = { .req = a, .version = c->r->version >= 5 ?
-	    2 : 0, .epoch = in->producer_epoch, .commit = in->committed,
+	    2 : 0, .producer_id = in->producer_id,
+	    .epoch = in->producer_epoch, .commit = in->committed,
 	    .new_id = -1 };
 
 	if (admit(a, ev.version >= 2 ? txn_check_end(t, in->producer_id,

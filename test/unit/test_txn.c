@@ -95,7 +95,7 @@ add(const char *topic, int16_t version)
 static void
 end_as(int64_t pid, int epoch, int16_t version, bool commit)
 {
-	struct txn_ending ev = { REQ, version, (int16_t)epoch, commit,
+	struct txn_ending ev = { REQ, version, pid, (int16_t)epoch, commit,
 	    pid + 1 };
 	int16_t error = version >= 2 ?
 	    txn_check_end(t, pid, (int16_t)epoch) :
@@ -453,6 +453,12 @@ START_TEST(version_2_changes_the_id_when_epochs_run_out)
 	ck_assert_int_eq(t->now.producer_id, PID);	/* markers have it */
 	/* The client goes on with what it was told, and has to wait. */
 	ck_assert_int_eq(txn_check(t, PID + 1, 0), KERR_NONE);
+	end_as(PID + 1, 0, 2, false);
+	SAID("51");
+	end_as(PID, TXN_EPOCH_LAST, 2, true);
+	SAID("51");
+	end_as(PID, TXN_EPOCH_LAST, 2, false);
+	SAID("48");
 	mark_all();
 	written();
 	out.n = 0;
