@@ -2,9 +2,9 @@
  * ListOffsets, OffsetForLeaderEpoch and DeleteRecords: where a partition
  * begins, ends, and what is at a time.
  *
- * The end is the synced one, or the last stable offset, as for fetches.  A time is looked up in the
- * index to a batch, and in the batch to a record, which unfolds a compressed
- * one.
+ * The end is the synced one, or the last stable offset, as for fetches.  A time
+ * is looked up in the index to a batch, and in the batch to a record, which
+ * unfolds a compressed one.
  */
 #include <stdlib.h>
 
