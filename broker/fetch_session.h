@@ -57,8 +57,9 @@ struct fetch_plan {
 
 /*
  * KERR_NONE; else the error of the whole answer, and the plan is empty:
- * KERR_FETCH_SESSION_ID_NOT_FOUND, KERR_INVALID_FETCH_SESSION_EPOCH,
- * KERR_FETCH_SESSION_TOPIC_ID_ERROR.  Names point into the request or the plan.  now: wall, ms.
+ * FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH or
+ * FETCH_SESSION_TOPIC_ID_ERROR.  Names point into the request or the plan.
+ * now: wall, ms.
  */
 int16_t	 fetch_session_begin(struct fetch_sessions *,
 	    const struct km_fetch_request *, int version, int64_t now,
