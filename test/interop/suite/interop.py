@@ -90,6 +90,8 @@ def main():
     if args.rows:
         run_case(*chosen[0], args.into, args.rows)
         return 0
+    # Ended from outside, it ends its case too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     results = []
     for name, version in chosen:
         start = time.time()
