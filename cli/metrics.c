@@ -46,7 +46,7 @@ print_below(const char *prefix, const json_t *object)
 }
 
 void
-metrics_print(struct metrics *m, rd_kafka_t *rk)
+perf_metrics_print(struct metrics *m, rd_kafka_t *rk)
 {
 	int64_t until = clock_mono_ns() +
 	    4 * METRICS_INTERVAL_MS * INT64_C(1000000);

@@ -18,7 +18,7 @@ const char *metrics_interval(const struct metrics *);
 int	metrics_keep(struct metrics *, char *json);
 /* Waits for numbers newer than now, then prints every one of them as
  * "name: value"; rk's events are served meanwhile. */
-void	metrics_print(struct metrics *, rd_kafka_t *rk);
+void	perf_metrics_print(struct metrics *, rd_kafka_t *rk);
 void	metrics_fini(struct metrics *);
 
 #endif

@@ -280,7 +280,7 @@ run(struct consumer *c)
 	perf_catch_signals();
 	rd_kafka_poll_set_consumer(c->rk);
 	rc = measure(c, &e);
-	metrics_print(&c->metrics, c->rk);
+	perf_metrics_print(&c->metrics, c->rk);
 	rd_kafka_consumer_close(c->rk);
 	rd_kafka_destroy(c->rk);
 	return (rc == 0 ? CLI_OK : client_failed("perf consumer", &e));

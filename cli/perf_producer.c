@@ -324,7 +324,7 @@ measure(struct producer *p, struct err *e)
 		return (-1);
 	finish(p);
 	print_all(p);
-	metrics_print(&p->metrics, p->rk);
+	perf_metrics_print(&p->metrics, p->rk);
 	return (p->failed == 0 ? 0 : err_set(e, ERR_REFUSED, "%" PRId64
 	    " of %" PRId64 " records were not delivered: %s", p->failed,
 	    p->sent, p->why));
