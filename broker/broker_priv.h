@@ -171,7 +171,7 @@ struct broker_metrics {		/* any thread: metric_add_shared */
 	metric_t	txns_committed;
 	metric_t	txns_aborted;
 	metric_t	txns_timed_out;		/* of those aborted */
-	metric_t	txns_cut;		/* likewise, by an unclean end */
+	metric_t	txns_cut;		/* cut short */
 };
 
 struct broker_loop {		/* owner: its thread, once it runs */
