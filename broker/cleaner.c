@@ -30,7 +30,7 @@
 #define NICE		10
 #define INFLATED_MAX	(256u << 20)	/* of a batch: what Produce takes */
 #define AGAIN_NS	(300 * (int64_t)1000000000) /* behind a failure */
-#define LOUD		((uint64_t)1 << 20)	/* bytes that are worth a line */
+#define LOUD		((uint64_t)1 << 20)	/* bytes worth a line */
 
 struct cleaner {
 	struct broker	*broker;

@@ -52,7 +52,8 @@ size_t	 kfetch_partition(struct kfetch *,
 void	 kfetch_partition_end(struct kfetch *,
 	    const struct km_fetch_response_partition *part);
 
-/* The end of the response, without node endpoints; CHECKs that all announced parts were written. */
+/* The end of the response, without node endpoints; CHECKs that all announced
+ * parts were written. */
 void	 kfetch_end(struct kfetch *);
 
 #endif

@@ -5,9 +5,9 @@
  * segments, then unlinks them oldest first; whoever still holds one reads on
  * through its descriptor.  One that nobody holds may become a spare instead;
  * that it is one is synced before it can be written over, or else a power cut
- * would give the old segment back with new bytes in it.  The log does not remember the start itself: after a
- * crash it is the first segment that is there, and the owner, who has its own
- * durable mark, trims again.
+ * would give the old segment back with new bytes in it.  The log does not
+ * remember the start itself: after a crash it is the first segment that is
+ * there, and the owner, who has its own durable mark, trims again.
  */
 #include "seglog/seglog_priv.h"
 

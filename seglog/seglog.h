@@ -244,7 +244,8 @@ struct seglog_cleaned {
  * offset.  A record without value goes delete_retention_ms after the pass that
  * first met it, so does a transaction's marker after its last record.  Nothing
  * of a transaction that has no marker yet, or behind its beginning, is
- * touched; markers go only below where the last pass ended.  When the keys do not fit into map_bytes, the pass ends earlier.
+ * touched; markers go only below where the last pass ended.  When the keys do
+ * not fit into map_bytes, the pass ends earlier.
  * -1: what was replaced up to then is; the rest is as it was.
  */
 int	 seglog_clean(struct seglog *, const struct seglog_cleaning *,

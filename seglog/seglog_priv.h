@@ -245,7 +245,7 @@ bool	 swap_parse_name(const char *, int64_t *base, int64_t *end);
 int	 recover_files(struct seglog *, bool trust, struct seglog_recovery *,
 	    struct err *e);
 /* The bases of the files that end so, ascending; *v is the caller's (free). */
-int	 recover_list(struct seglog *, const char *suffix, int64_t **v, size_t *n,
-	    struct err *e);
+int	 recover_list(struct seglog *, const char *suffix, int64_t **v,
+	    size_t *n, struct err *e);
 
 #endif
