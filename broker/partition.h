@@ -153,7 +153,8 @@ int	partition_txn_begin(struct partition *, int64_t producer_id,
 int	partition_txn_end(struct partition *, const struct txn_marker *,
 	    struct sync_wait *, struct err *);
 /* May a transactional batch of this producer be appended now?  KERR_NONE, or
- * KERR_INVALID_TXN_STATE, KERR_INVALID_PRODUCER_EPOCH.  The lock is held. */
+ * KERR_INVALID_TXN_STATE, KERR_INVALID_PRODUCER_EPOCH, or after a start, while
+ * that is not known, KERR_COORDINATOR_LOAD_IN_PROGRESS.  The lock is held. */
 int16_t	partition_txn_check_locked(struct partition *, int64_t producer_id,
 	    int16_t epoch);
 /* Does its transaction have this partition already?  Takes the lock. */

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "broker/producers.h"
 #include "broker/txn_index.h"
+#include "broker/txns.h"
 #include "kafka/errors.h"
 #include "kafka/records.h"
 
@@ -367,8 +368,10 @@ partition_txn_check_locked(struct partition *p, int64_t producer_id,
 	(void)producers_open(p->producers, producer_id, &known);
 	if (known > epoch || (x != NULL && x->epoch > epoch))
 		return (KERR_INVALID_PRODUCER_EPOCH);
-	return (x != NULL && x->epoch == epoch ? KERR_NONE :
-	    KERR_INVALID_TXN_STATE);
+	if (x != NULL && x->epoch == epoch)
+		return (KERR_NONE);
+	return (txns_known(p->topic->broker) ? KERR_INVALID_TXN_STATE :
+	    KERR_COORDINATOR_LOAD_IN_PROGRESS);
 }
 
 bool

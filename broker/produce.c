@@ -117,6 +117,9 @@ check_producer(struct partition *p, const struct kbatch *batch, int version,
 	/* KIP-890: a client of version 11 can abort and go on. */
 	if (txn == KERR_INVALID_TXN_STATE && version >= 11)
 		return (KERR_TRANSACTION_ABORTABLE);
+	/* As Kafka says it to producers, who try again. */
+	if (txn == KERR_COORDINATOR_LOAD_IN_PROGRESS)
+		return (KERR_NOT_ENOUGH_REPLICAS);
 	if (txn != KERR_NONE || error != KERR_NONE)
 		return (txn != KERR_NONE ? txn : error);
 	/* With an epoch for each transaction there is a first batch. */

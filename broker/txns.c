@@ -127,6 +127,7 @@ shards_init(struct txns *ts, struct topic *t)
 		if (t == NULL)
 			continue;
 		s->state = TXNS_LOADING;
+		atomic_fetch_add(&ts->unread, 1);
 		s->topic = topic_ref(t);
 		s->log = topic_partition(t, i);
 		txns_load(s, false);
@@ -220,6 +221,12 @@ txns_topic_deleted(struct broker *b, const char *name)
 		d->task.fn = deletion_run;
 		loop_post(b->loops[i].loop, &d->task);
 	}
+}
+
+bool
+txns_known(struct broker *b)
+{
+	return (b->txns == NULL || atomic_load(&b->txns->unread) == 0);
 }
 
 /* --- stop --- */

@@ -28,6 +28,9 @@ void	 txns_stop(struct broker *);
 void	 txns_free(struct broker *);
 /* InitProducerId with a transactional id. */
 void	 txns_init(struct request *);
+/* Has all been read since the start, and what is open been begun again?  Until
+ * then a missing permission says nothing.  Any thread. */
+bool	 txns_known(struct broker *);
 /* A topic was deleted, durably: open transactions forget its partitions. */
 void	 txns_topic_deleted(struct broker *, const char *name);
 

@@ -46,6 +46,7 @@ take_in(struct txns_shard *s)
 	s->state = TXNS_READY;
 	while (map_next(s->slots, &it, NULL, &slot))
 		txn_slot_restored(slot);
+	atomic_fetch_sub(&s->txns->unread, 1);
 }
 
 static void

@@ -37,6 +37,7 @@ struct txns {
 	_Atomic int64_t		 count;		/* ids, of all loops */
 	struct loader		 loader;
 	struct sync_calls	 calls;		/* that will come back */
+	_Atomic int32_t		 unread;	/* shards that are not loaded */
 	atomic_bool		 closed;	/* nothing new is begun */
 };
 
