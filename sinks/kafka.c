@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "sinks/kafka_priv.h"
 #include "sinks/sinks.h"
 
@@ -48,7 +49,8 @@ static const struct setting settings[] = {
 	    "the time it was read."),
 	SETTING_TREE(struct kafka_sink, headers, "header",
 	    .doc = "header.NAME = KAFKA_NAME sends header NAME as Kafka header "
-	    "KAFKA_NAME."),
+	    "KAFKA_NAME; no other header is sent. The parts of long lines are "
+	    "told apart by line.part and line.last."),
 	SETTING_STR(struct kafka_sink, required_acks, "requiredAcks",
 	    .flags = SETTING_HIDDEN, .doc = "Flume's old name of "
 	    "kafka.producer.acks."),
@@ -98,17 +100,22 @@ check_acks(struct kafka_sink *k, struct err *e)
 static int
 check_headers(struct kafka_sink *k, struct err *e)
 {
-	const struct conf *c;
+	const struct conf *c = k->headers;
+	struct kafka_header *h;
 
-	for (c = k->headers == NULL ? NULL : k->headers->children; c != NULL;
-	    c = c->next) {
-		if (c->value == NULL || c->children != NULL)
-			return (err_set(e, ERR_CONFIG, "header.%s: a header "
-			    "name with a dot cannot be mapped", c->name));
-		k->header_bytes += strlen(c->value);
-		if (++k->nheaders > KAFKA_HEADERS_MAX)
+	while (c != NULL && (c = conf_next(k->headers, c)) != NULL) {
+		if (c->value == NULL)
+			continue;
+		if (k->nheaders == KAFKA_HEADERS_MAX)
 			return (err_set(e, ERR_CONFIG, "more than %d headers "
 			    "are mapped", KAFKA_HEADERS_MAX));
+		if (k->mapped == NULL)
+			k->mapped = xcalloc(KAFKA_HEADERS_MAX,
+			    sizeof *k->mapped);
+		h = &k->mapped[k->nheaders++];
+		h->name = conf_key_below(k->headers, c);
+		h->kafka_name = slice_str(c->value);
+		k->header_bytes += h->kafka_name.len;
 	}
 	return (0);
 }
@@ -234,6 +241,11 @@ kafka_status(struct sink *s, char *buf, size_t size)
 static void
 kafka_free(struct sink *s)
 {
+	struct kafka_sink *k = (struct kafka_sink *)s;
+
+	while (k->nheaders > 0)
+		free(k->mapped[--k->nheaders].name);
+	free(k->mapped);
 	settings_fini(settings, s);
 	free(s);
 }

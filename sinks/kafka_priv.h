@@ -23,6 +23,12 @@ extern const struct kafka_way kafka_direct;	/* broker of this process */
 
 enum kafka_acks { ACKS_ALL, ACKS_ONE, ACKS_NONE };
 
+/* A header that is sent. */
+struct kafka_header {
+	char		*name;		/* in the record; may hold dots */
+	struct slice	 kafka_name;
+};
+
 struct kafka_sink {
 	struct sink		 sink;
 
@@ -44,7 +50,8 @@ struct kafka_sink {
 	/* from check */
 	enum kafka_acks		 acks;
 	bool			 topic_template;	/* has %{header} */
-	size_t			 nheaders;	/* mapped ones, and the bytes */
+	struct kafka_header	*mapped;	/* headers, flat; ours */
+	size_t			 nheaders;	/* of mapped, and the bytes */
 	size_t			 header_bytes;	/* of their Kafka names */
 
 	/* from start */

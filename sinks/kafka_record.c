@@ -14,7 +14,7 @@
 static bool
 matters(const struct kafka_sink *k, struct slice name)
 {
-	const struct conf *c;
+	size_t i;
 
 	if (slice_eq_str(name, "key"))
 		return (true);
@@ -26,9 +26,8 @@ matters(const struct kafka_sink *k, struct slice name)
 	if (k->timestamp_header != NULL &&
 	    slice_eq_str(name, k->timestamp_header))
 		return (true);
-	for (c = k->headers == NULL ? NULL : k->headers->children; c != NULL;
-	    c = c->next)
-		if (slice_eq_str(name, c->name))
+	for (i = 0; i < k->nheaders; i++)
+		if (slice_eq_str(name, k->mapped[i].name))
 			return (true);
 	return (false);
 }
@@ -200,14 +199,13 @@ uint32_t
 kafka_record_headers(const struct kafka_sink *k, const struct batch *b,
     const struct record *r, struct header *out, uint32_t max)
 {
-	const struct conf *c;
 	uint32_t n = 0;
+	size_t i;
 
-	for (c = k->headers == NULL ? NULL : k->headers->children;
-	    c != NULL && n < max; c = c->next) {
-		out[n].value = batch_get(b, r, slice_str(c->name));
-		out[n].name = slice_str(c->value);
-		if (out[n].value.p != NULL && c->value != NULL)
+	for (i = 0; i < k->nheaders && n < max; i++) {
+		out[n].value = batch_get(b, r, slice_str(k->mapped[i].name));
+		out[n].name = k->mapped[i].kafka_name;
+		if (out[n].value.p != NULL)
 			n++;
 	}
 	return (n);
