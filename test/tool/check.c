@@ -2,6 +2,7 @@
  * t check: reads a topic from its beginning as a read_committed consumer, or
  * the files of a file_roll folder, or one file, and holds it against a ledger
  * (judge.h), or a topic of one partition against a whole file, line by line.
+ * With --parts a line may come as several records (line.part, line.last).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -26,8 +27,10 @@ struct check {
 	struct judge		*judge;
 	/* --same */
 	struct slice		 rest;
-	uint64_t		 lines;
+	uint64_t		 lines;		/* records compared */
 	bool			 differs;
+	bool			 parts;
+	uint64_t		 part;		/* of this line, so far */
 };
 
 /* --- what to do with a record --- */
@@ -46,6 +49,57 @@ compare(struct check *c, struct slice value)
 	} else if (!slice_eq(line, value)) {
 		printf("record %" PRIu64 " is not line %" PRIu64
 		    " of the file\n", c->lines, c->lines + 1);
+		c->differs = true;
+	}
+	c->lines++;
+}
+
+static struct slice
+header(const rd_kafka_message_t *m, const char *name)
+{
+	rd_kafka_headers_t *h;
+	const void *v;
+	size_t n;
+
+	if (rd_kafka_message_headers(m, &h) != 0 ||
+	    rd_kafka_header_get_last(h, name, &v, &n) != 0)
+		return (slice_of("", 0));
+	return (slice_of(v, n));
+}
+
+/* The record is the next part of this line, or a whole line of its own. */
+static bool
+in_sequence(struct check *c, struct slice part, bool last)
+{
+	char want[24];
+
+	if (part.len == 0)
+		return (c->part == 0 && !last);
+	snprintf(want, sizeof want, "%" PRIu64, c->part + 1);
+	if (!slice_eq(part, slice_str(want)))
+		return (false);
+	c->part = last ? 0 : c->part + 1;
+	return (true);
+}
+
+/* Like compare(); the line ends behind its last part. */
+static void
+compare_part(struct check *c, const rd_kafka_message_t *m)
+{
+	struct slice value = slice_of(m->payload == NULL ? "" : m->payload,
+	    m->len);
+	bool last = slice_eq(header(m, "line.last"), SLICE("true"));
+	bool ordered = in_sequence(c, header(m, "line.part"), last);
+
+	if (c->differs)
+		return;
+	if (ordered && c->part > 0 && c->rest.len >= value.len &&
+	    memcmp(c->rest.p, value.p, value.len) == 0) {
+		c->rest.p += value.len;
+		c->rest.len -= value.len;
+	} else if (!ordered || c->part > 0 || !tool_line_is(&c->rest, value)) {
+		printf("record %" PRIu64 " is not what follows in the file\n",
+		    c->lines);
 		c->differs = true;
 	}
 	c->lines++;
@@ -138,7 +192,11 @@ message(struct check *c, struct reader *r, const rd_kafka_message_t *m)
 		tool_die("offset %" PRId64 " of partition %d after %" PRId64,
 		    m->offset, p, r->last[p]);
 	r->last[p] = m->offset;
-	record(c, slice_of(m->payload == NULL ? "" : m->payload, m->len), p);
+	if (c->parts)
+		compare_part(c, m);
+	else
+		record(c, slice_of(m->payload == NULL ? "" : m->payload,
+		    m->len), p);
 }
 
 static bool
@@ -282,6 +340,8 @@ run(struct check *c)
 	c->deadline_ns = clock_mono_ns() + c->timeout * 1000000000;
 	if (c->folder != NULL)
 		return (check_folder(c));
+	if (c->parts && (c->same == NULL || c->topic == NULL))
+		tool_die("check: --parts goes with --topic and --same");
 	begin(c);
 	if (c->file != NULL)
 		read_file(c, c->file);
@@ -305,6 +365,8 @@ tool_check(int argc, char **argv)
 		FLAG_STR_ROW("ledger", &c.ledger, "FILE", "What is owed."),
 		FLAG_STR_ROW("same", &c.same, "FILE",
 		    "Compare with its lines instead."),
+		FLAG_BOOL_ROW("parts", &c.parts,
+		    "With --same: long lines come in parts."),
 		FLAG_INT_ROW("window", &c.limits.window, "LINES",
 		    "How far a step back may reach; -1: any."),
 		FLAG_INT_ROW("rewinds", &c.limits.rewinds, "N",
