@@ -23,15 +23,17 @@ sample() {
 	done < "/proc/$AGENT/status"
 }
 
+ended_and_sampled() {
+	sample
+	gone_child $watched
+}
+
 # COMMAND ...: runs it, looking at the agent's memory all the time.
 watched() {
 	"$@" &
 	watched=$!
 	PIDS="$PIDS $watched"
-	until gone_child $watched; do
-		sample
-		sleep 0.02
-	done
+	wait_until 300 ended_and_sampled
 	wait $watched || fail "$*"
 	forget $watched
 }
