@@ -163,6 +163,5 @@ load(struct load *job)
 void
 shard_load(struct shard *s, bool first)
 {
-	s->load.fn = load;
-	loader_queue(&s->groups->loader, &s->load, first);
+	loader_queue(&s->groups->loader, &s->load, load, first);
 }

@@ -5,6 +5,7 @@ loader_main(void *arg)
 {
 	struct loader *l = arg;
 	struct load *job;
+	void (*fn)(struct load *);
 
 	mutex_lock(&l->lock);
 	while (!l->stopping) {
@@ -14,8 +15,9 @@ loader_main(void *arg)
 		}
 		l->queue = job->next;
 		job->busy = true;
+		fn = job->fn;
 		mutex_unlock(&l->lock);
-		job->fn(job);
+		fn(job);
 		mutex_lock(&l->lock);
 	}
 	mutex_unlock(&l->lock);
@@ -34,7 +36,8 @@ unlink_queued(struct loader *l, struct load *job)
 }
 
 void
-loader_queue(struct loader *l, struct load *job, bool first)
+loader_queue(struct loader *l, struct load *job, void (*fn)(struct load *),
+    bool first)
 {
 	struct load **pp = &l->queue;
 
@@ -43,6 +46,7 @@ loader_queue(struct loader *l, struct load *job, bool first)
 	while (!first && *pp != NULL)
 		pp = &(*pp)->next;
 	if (!job->busy) {
+		job->fn = fn;
 		job->next = *pp;
 		*pp = job;
 	}

@@ -33,8 +33,9 @@ int	 loader_start(struct loader *, const char *name, struct err *e);
 /* Ends the thread behind the load it is at; again, or never started: fine. */
 void	 loader_stop(struct loader *);
 /* first: before the others.  Asking again only moves it, and does nothing
- * while it is being loaded.  Any thread. */
-void	 loader_queue(struct loader *, struct load *, bool first);
+ * while it is being loaded.  fn: see above, the same each time.  Any thread. */
+void	 loader_queue(struct loader *, struct load *,
+	    void (*fn)(struct load *), bool first);
 void	 loader_done(struct loader *, struct load *);
 
 #endif

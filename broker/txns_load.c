@@ -93,6 +93,5 @@ load(struct load *job)
 void
 txns_load(struct txns_shard *s, bool first)
 {
-	s->load.fn = load;
-	loader_queue(&s->txns->loader, &s->load, first);
+	loader_queue(&s->txns->loader, &s->load, load, first);
 }

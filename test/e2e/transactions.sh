@@ -7,8 +7,10 @@
 
 kills=${LONG:+100}
 kills=${kills:-10}
-lines=${LONG:+200000}
+lines=${LONG:+100000}
 lines=${lines:-20000}
+patience=${LONG:+900}		# seconds, on a slow disk
+patience=${patience:-120}
 port=$("$T" port)
 cat > "$D/broker.conf" <<END
 listeners=PLAINTEXT://127.0.0.1:$port
@@ -28,7 +30,7 @@ application() {	# TOPIC [flag ...]
 	to=$1
 	shift
 	exec "$T" transform --brokers "$BROKER" --from in --to "$to" \
-	    --group "g-$to" --id "tx-$to" --timeout 120 "$@"
+	    --group "g-$to" --id "tx-$to" --timeout "$patience" "$@"
 }
 for part in 1 2 3 4; do
 	application out1 --batch 50 2>> "$D/transform.err" &
