@@ -14,25 +14,11 @@
 int
 shard_log(struct shard *s, struct err *e)
 {
-	struct topic *t;
-	struct partition *p;
-
 	if (s->log != NULL)
 		return (partition_open(s->log, e));
-	if ((t = topic_offsets(s->groups->broker, true, e)) == NULL)
-		return (-1);
-	if ((p = topic_partition(t, s->index)) == NULL) {
-		topic_unref(t);
-		return (err_set(e, ERR_NOT_FOUND, "%s has no partition %d",
-		    TOPIC_OFFSETS, (int)s->index));
-	}
-	if (partition_open(p, e) == -1) {
-		topic_unref(t);
-		return (-1);
-	}
-	s->topic = t;
-	s->log = p;
-	return (0);
+	s->log = internal_log_open(topic_offsets(s->groups->broker, true, e),
+	    s->index, &s->topic, e);
+	return (s->log == NULL ? -1 : 0);
 }
 
 /* NULL for no fn. */

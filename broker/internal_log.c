@@ -246,3 +246,23 @@ internal_log_read(struct partition *p, internal_record_fn *fn, void *ctx,
 	kiter_close(&rd.it);
 	return (rc == -1 ? err_ctx(e, "read %s", rd.name) : 0);
 }
+
+struct partition *
+internal_log_open(struct topic *t, int32_t index, struct topic **topic,
+    struct err *e)
+{
+	struct partition *p;
+
+	if (t == NULL)
+		return (NULL);
+	if ((p = topic_partition(t, index)) == NULL)
+		err_set(e, ERR_NOT_FOUND, "%s has no partition %d", t->name,
+		    (int)index);
+	else if (partition_open(p, e) == -1)
+		p = NULL;
+	if (p == NULL)
+		topic_unref(t);
+	else
+		*topic = t;
+	return (p);
+}

@@ -87,4 +87,12 @@ typedef void internal_record_fn(void *ctx, const struct kbatch *b,
 int	 internal_log_read(struct partition *, internal_record_fn *, void *ctx,
 	    uint64_t *bytes, struct err *);
 
+/*
+ * Opens a partition of an internal topic.  t is a reference that is taken over,
+ * or NULL, e then being set: on success it is in *topic, else given back.
+ * NULL with ERR_NOT_FOUND: no such partition; else as partition_open.
+ */
+struct partition *internal_log_open(struct topic *t, int32_t index,
+	    struct topic **topic, struct err *e);
+
 #endif

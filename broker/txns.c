@@ -59,25 +59,11 @@ txns_wake(struct txns_shard *s, int16_t error)
 int
 txns_log(struct txns_shard *s, struct err *e)
 {
-	struct topic *t;
-	struct partition *p;
-
 	if (s->log != NULL)
 		return (partition_open(s->log, e));
-	if ((t = topic_txn(s->txns->broker, true, e)) == NULL)
-		return (-1);
-	if ((p = topic_partition(t, s->index)) == NULL) {
-		topic_unref(t);
-		return (err_set(e, ERR_NOT_FOUND, "%s has no partition %d",
-		    TOPIC_TXN, (int)s->index));
-	}
-	if (partition_open(p, e) == -1) {
-		topic_unref(t);
-		return (-1);
-	}
-	s->topic = t;
-	s->log = p;
-	return (0);
+	s->log = internal_log_open(topic_txn(s->txns->broker, true, e),
+	    s->index, &s->topic, e);
+	return (s->log == NULL ? -1 : 0);
 }
 
 /* --- start --- */

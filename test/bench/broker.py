@@ -496,7 +496,7 @@ class Bench:
                  "h,p,n=sys.argv[1],int(sys.argv[2]),int(sys.argv[3])\n"
                  "v=[socket.create_connection((h,p)) for _ in range(n)]\n"
                  "for s in v: s.sendall(bytes.fromhex("
-                 "'0000000a001200000000000100 00'.replace(' ','')+''))\n"
+                 "'0000000a0012000000000001 0000'))\n"
                  "for s in v: assert s.recv(4)\n"
                  "print('up',flush=True)\nsys.stdin.read()\n")
         host, port = broker.address.split(":")
