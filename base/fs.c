@@ -104,6 +104,20 @@ real_pwritev(const struct fs *fs, int fd, const struct iovec *iov, int n,
 	return (0);
 }
 
+/* SYNC_FILE_RANGE_WRITE alone leaves write errors to fdatasync(2). */
+static void
+real_start(const struct fs *fs, int fd, off_t off, off_t len)
+{
+	(void)fs;
+#ifdef SYNC_FILE_RANGE_WRITE
+	(void)sync_file_range(fd, off, len, SYNC_FILE_RANGE_WRITE);
+#else
+	(void)fd;
+	(void)off;
+	(void)len;
+#endif
+}
+
 static int
 real_sync(const struct fs *fs, int fd, struct err *e)
 {
@@ -223,6 +237,7 @@ const struct fs fs_real = {
 	.close = real_close,
 	.pwritev = real_pwritev,
 	.sync = real_sync,
+	.start = real_start,
 	.sync_dir = real_sync_dir,
 	.truncate = real_truncate,
 	.zero = real_zero,

@@ -32,7 +32,11 @@ struct fs {
 	/* Data and size are on the disk on return.  A failure is for the
 	 * caller to hand to fatal_disk(): it is never tried again. */
 	int	(*sync)(const struct fs *, int fd, struct err *);
-	/* The same for a directory's entries. */
+	/* A hint, without a result: [off, off + len) was written and may go to
+	 * the disk now, so that the sync to come finds less to do.  It does not
+	 * wait for the disk; what goes wrong is for the sync to say. */
+	void	(*start)(const struct fs *, int fd, off_t off, off_t len);
+	/* The same as sync for a directory's entries. */
 	int	(*sync_dir)(const struct fs *, int dirfd, struct err *);
 	int	(*truncate)(const struct fs *, int fd, off_t size,
 		    struct err *);

@@ -27,6 +27,7 @@
 #include "base/mem.h"
 
 #define STACK_BATCHES	32
+#define START_BYTES	((uint64_t)128 << 10) /* an append that is worth it */
 
 /* --- numbers --- */
 
@@ -436,6 +437,9 @@ append_write(struct seglog *log, const struct kbatch *h,
 		return (err_ctx(e, "%s: %020lld.log", log->name,
 		    (long long)s->base));
 	}
+	if (bytes >= START_BYTES)
+		log->opt.fs->start(log->opt.fs, atomic_load(&s->fd),
+		    (off_t)s->size, (off_t)bytes);
 	publish(log, s, h, n, bytes, next);
 	return (0);
 }

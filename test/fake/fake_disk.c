@@ -322,6 +322,16 @@ fake_zero(const struct fs *fs, int fd, off_t at, off_t n, struct err *e)
 	return (op_end(d, &op, rc));
 }
 
+/* What it has started is as unsure as any write before its sync. */
+static void
+fake_start(const struct fs *fs, int fd, off_t at, off_t n)
+{
+	(void)fs;
+	(void)fd;
+	(void)at;
+	(void)n;
+}
+
 /* --- names --- */
 
 static int
@@ -425,6 +435,7 @@ const struct fs fake_disk_vtable = {
 	.close = fake_close,
 	.pwritev = fake_pwritev,
 	.sync = fake_sync,
+	.start = fake_start,
 	.sync_dir = fake_sync_dir,
 	.truncate = fake_truncate,
 	.zero = fake_zero,

@@ -95,6 +95,44 @@ START_TEST(test_append)
 END_TEST
 
 /* Every start, several limits and sizes, over many segments. */
+static off_t started_at, started;
+
+static void
+note_start(const struct fs *fs, int fd, off_t off, off_t len)
+{
+	(void)fs;
+	(void)fd;
+	started_at = off;
+	started += len;
+}
+
+/* Large appends are on their way to the disk before the sync. */
+START_TEST(test_early_write)
+{
+	struct seglog_options o = setup();
+	struct seglog_batch v[100];
+	static uint8_t buf[100][LOG_BATCH_MAX];
+	struct fs fs = fs_real;
+	off_t before;
+	int i;
+
+	fs.start = note_start;
+	o.fs = &fs;
+	log_ = log_open(&o, NULL);
+	log_put(log_, 3, 10, 5);
+	ck_assert_int_eq(started, 0);
+	before = (off_t)seglog_bytes(log_);
+	for (i = 0; i < 100; i++)
+		log_batch(&v[i], buf[i], 3 + i, 1, 2000, 5);
+	UNIT_OK(seglog_append(log_, v, 100, e));
+	ck_assert_int_eq(started_at, before);
+	ck_assert_int_eq(started, (off_t)seglog_bytes(log_) - before);
+	ck_assert_int_gt(started, 200000);
+	log_sync(log_);
+	done();
+}
+END_TEST
+
 START_TEST(test_ranges)
 {
 	struct seglog_options o = setup();
@@ -664,6 +702,7 @@ END_TEST
 static const struct unit_test tests[] = {
 	{ .fn = &test_empty },
 	{ .fn = &test_append },
+	{ .fn = &test_early_write },
 	{ .fn = &test_ranges },
 	{ .fn = &test_range_full },
 	{ .fn = &test_roll_size },
