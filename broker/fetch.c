@@ -101,6 +101,8 @@ look_at(struct fetch_part *fp, size_t max, bool one, const struct request *r)
 		return;
 	}
 	limit = in->isolation_level == READ_COMMITTED ? fp->stable : fp->high;
+	if (fp->want->offset >= fp->high)
+		partition_followed(fp->p);
 	if (max == 0 || fp->want->offset >= limit)
 		return;
 	if (seglog_read(log, fp->want->offset, limit, max, one, &fp->range,

@@ -1,68 +1,111 @@
 /*
- * One sync at a time: the list of dirty partitions is taken as a whole, and
- * each is synced once, whatever was appended to it meanwhile.  No timer and no
- * linger: the sync itself is what requests gather behind.
+ * One sync at a time.  Two lists of dirty partitions: those that somebody waits
+ * for, taken at once and as a whole, each synced once whatever was appended to
+ * it meanwhile, with no linger: the sync itself is what requests gather behind;
+ * and those that nobody waits for, taken when the oldest of them is due.
  */
 #include "broker/flusher.h"
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "broker/topic.h"
+
+#define LATER_NS	(INT64_C(10) * 1000000)
+
+TAILQ_HEAD(dirty_list, partition);
 
 struct flusher {
 	struct broker		*broker;
 	struct thread		 thread;
-	struct mutex		 lock;
+	struct mutex		 lock;		/* all below */
 	struct cond		 wake;
-	struct partition	*head, **tail;	/* lock */
-	bool			 stop;		/* lock */
+	struct dirty_list	 now, later;
+	int64_t			 due;		/* of the oldest of later */
+	bool			 stop;
 };
 
-static struct partition *
-take_all(struct flusher *f)
+/* Both lists, when the time of the second has come.  With the lock. */
+static bool
+later_is_due(const struct flusher *f)
 {
-	struct partition *v;
+	return (!TAILQ_EMPTY(&f->later) &&
+	    (f->stop || f->due <= clock_mono_ns()));
+}
 
+/* What is to be synced, or an empty list: it is time to stop. */
+static void
+take(struct flusher *f, struct dirty_list *v)
+{
+	struct partition *p;
+
+	TAILQ_INIT(v);
 	mutex_lock(&f->lock);
-	while (f->head == NULL && !f->stop)
-		cond_wait(&f->wake, &f->lock);
-	v = f->head;
-	f->head = NULL;
-	f->tail = &f->head;
+	while (TAILQ_EMPTY(&f->now) && !later_is_due(f) && !f->stop)
+		if (TAILQ_EMPTY(&f->later))
+			cond_wait(&f->wake, &f->lock);
+		else
+			cond_wait_until(&f->wake, &f->lock, f->due);
+	TAILQ_CONCAT(v, &f->now, dirty_next);
+	if (later_is_due(f))
+		TAILQ_CONCAT(v, &f->later, dirty_next);
+	TAILQ_FOREACH(p, v, dirty_next)
+		p->flush = FLUSH_TAKEN;
 	mutex_unlock(&f->lock);
-	return (v);
 }
 
 static void
 flusher_run(void *arg)
 {
 	struct flusher *f = arg;
-	struct partition *v, *p;
+	struct dirty_list v;
+	struct partition *p;
 
-	while ((v = take_all(f)) != NULL)
-		while ((p = v) != NULL) {
-			v = p->dirty_next;
+	for (take(f, &v); !TAILQ_EMPTY(&v); take(f, &v))
+		while ((p = TAILQ_FIRST(&v)) != NULL) {
+			TAILQ_REMOVE(&v, p, dirty_next);
 			partition_flush(p);
 			topic_unref(p->topic);
 		}
 }
 
 void
-flusher_add(struct broker *b, struct partition *p)
+flusher_add(struct broker *b, struct partition *p, bool hurry)
 {
 	struct flusher *f = b->flusher;
-	bool first;
+	bool wake;
 
 	topic_ref(p->topic);
-	p->dirty_next = NULL;
 	mutex_lock(&f->lock);
-	first = f->head == NULL;
-	*f->tail = p;
-	f->tail = &p->dirty_next;
+	if (hurry) {
+		wake = TAILQ_EMPTY(&f->now);
+		TAILQ_INSERT_TAIL(&f->now, p, dirty_next);
+		p->flush = FLUSH_NOW;
+	} else {
+		if ((wake = TAILQ_EMPTY(&f->later)))
+			f->due = clock_mono_ns() + LATER_NS;
+		TAILQ_INSERT_TAIL(&f->later, p, dirty_next);
+		p->flush = FLUSH_LATER;
+	}
 	mutex_unlock(&f->lock);
-	if (first)
+	if (wake)
 		cond_signal(&f->wake);
+}
+
+void
+flusher_hurry(struct broker *b, struct partition *p)
+{
+	struct flusher *f = b->flusher;
+
+	mutex_lock(&f->lock);
+	if (p->flush == FLUSH_LATER) {
+		TAILQ_REMOVE(&f->later, p, dirty_next);
+		TAILQ_INSERT_TAIL(&f->now, p, dirty_next);
+		p->flush = FLUSH_NOW;
+		cond_signal(&f->wake);
+	}
+	mutex_unlock(&f->lock);
 }
 
 int
@@ -73,7 +116,8 @@ flusher_start(struct broker *b, struct err *e)
 	f->broker = b;
 	mutex_init(&f->lock);
 	cond_init(&f->wake);
-	f->tail = &f->head;
+	TAILQ_INIT(&f->now);
+	TAILQ_INIT(&f->later);
 	b->flusher = f;
 	return (thread_start(&f->thread, "flusher", flusher_run, f, e));
 }

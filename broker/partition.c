@@ -33,6 +33,8 @@
 
 #define METADATA	"partition.metadata"
 #define SNAPSHOT_BYTES	(64 << 20)	/* appended between two snapshots */
+#define FOLLOWED_NS	(INT64_C(100) * 1000000)
+#define LATER_BYTES	((int64_t)4 << 20) /* unsynced, without a hurry */
 #define SEGMENT_FLOOR	(16u << 20)	/* of what dir.max.bytes implies */
 
 const char *
@@ -422,13 +424,47 @@ stamp_epoch(struct partition *p, struct err *e)
 	return (0);
 }
 
+/* Whether the next sync should begin at once. */
+static bool
+in_hurry(const struct partition *p)
+{
+	return (p->waits != NULL || p->watchers != NULL ||
+	    p->unsynced >= LATER_BYTES ||
+	    atomic_load(&p->followed_ns) + FOLLOWED_NS > clock_mono_ns());
+}
+
+/* What is dirty is synced at once. */
+static void
+hurry(struct partition *p)
+{
+	if (!p->dirty || p->hurried)
+		return;
+	p->hurried = true;
+	flusher_hurry(p->topic->broker, p);
+}
+
 static void
 mark_dirty(struct partition *p)
 {
-	if (p->dirty)
+	if (p->dirty) {
+		if (in_hurry(p))
+			hurry(p);
 		return;
+	}
 	p->dirty = true;
-	flusher_add(p->topic->broker, p);
+	p->hurried = in_hurry(p);
+	flusher_add(p->topic->broker, p, p->hurried);
+}
+
+void
+partition_followed(struct partition *p)
+{
+	atomic_store(&p->followed_ns, clock_mono_ns());
+	if (seglog_dirty(p->log)) {
+		mutex_lock(&p->lock);
+		hurry(p);
+		mutex_unlock(&p->lock);
+	}
 }
 
 int
@@ -500,6 +536,7 @@ partition_wait_locked(struct partition *p, struct sync_wait *w)
 	w->next = NULL;
 	*p->waits_tail = w;
 	p->waits_tail = &w->next;
+	hurry(p);
 }
 
 void
@@ -531,6 +568,7 @@ partition_watch(struct partition *p, struct watcher *w)
 	if (w->next != NULL)
 		w->next->prev = &w->next;
 	p->watchers = w;
+	hurry(p);
 	mutex_unlock(&p->lock);
 }
 
@@ -611,7 +649,7 @@ partition_flush(struct partition *p)
 	char name[272];
 
 	mutex_lock(&p->lock);
-	p->dirty = false;
+	p->dirty = p->hurried = false;
 	bytes = p->unsynced;
 	p->unsynced = 0;
 	mutex_unlock(&p->lock);

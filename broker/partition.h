@@ -24,6 +24,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/err.h"
 #include "base/thread.h"
@@ -76,8 +77,11 @@ struct partition {		/* owner: its mutex, but the atomics */
 	bool			 stamped;	/* has this start's epoch */
 	struct sync_wait	*waits, **waits_tail;	/* by offset */
 	struct watcher		*watchers;
-	struct partition	*dirty_next;	/* flusher's list */
-	bool			 dirty;		/* in that list */
+	TAILQ_ENTRY(partition)	 dirty_next;	/* flusher's lists */
+	enum { FLUSH_TAKEN, FLUSH_NOW, FLUSH_LATER } flush; /* its lock */
+	_Atomic int64_t		 followed_ns;	/* the last fetch at its end */
+	bool			 dirty;		/* given to the flusher */
+	bool			 hurried;	/* and in its first list */
 	int64_t			 unsynced;	/* bytes since the last sync */
 	int64_t			 snapshot;	/* offset of the last one */
 	int64_t			 snapshot_bytes;/* appended since it */
@@ -118,6 +122,9 @@ int	partition_append_locked(struct partition *, struct seglog_batch *,
  * this call, when it is already. */
 void	partition_wait(struct partition *, struct sync_wait *);
 void	partition_wait_locked(struct partition *, struct sync_wait *);
+/* A fetch has come to the end of what is synced.  Whoever does that wants the
+ * next record soon, though it may not wait here (max_wait 0 asks again). */
+void	partition_followed(struct partition *);
 
 /* --- transactions: partition_txn.c --- */
 

@@ -12,7 +12,7 @@
 #include "test/tool/tool.h"
 
 static const char *const settings[] = {
-	"linger.ms", "5", "batch.size", "1000000",
+	"linger.ms", "5",
 	"batch.num.messages", "1000000", "message.max.bytes", "10000000",
 	"queue.buffering.max.messages", "1000000",
 	"queue.buffering.max.kbytes", "1048576", "log_level", "2", NULL
@@ -54,7 +54,7 @@ seconds(struct timeval t)
 
 static int
 run(const char *brokers, const char *topic, const char *file,
-    const char *acks)
+    const char *acks, const char *batch)
 {
 	rd_kafka_conf_t *conf = tool_conf(brokers, settings);
 	int64_t begin = clock_mono_ns(), n;
@@ -65,7 +65,8 @@ run(const char *brokers, const char *topic, const char *file,
 	double took;
 
 	if (rd_kafka_conf_set(conf, "acks", acks, why, sizeof why) !=
-	    RD_KAFKA_CONF_OK)
+	    RD_KAFKA_CONF_OK || rd_kafka_conf_set(conf, "batch.size", batch,
+	    why, sizeof why) != RD_KAFKA_CONF_OK)
 		tool_die("%s", why);
 	rd_kafka_conf_set_dr_msg_cb(conf, reported);
 	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
@@ -88,12 +89,14 @@ int
 tool_bare(int argc, char **argv)
 {
 	const char *brokers = NULL, *topic = "bare", *file = NULL;
-	const char *acks = "all";
+	const char *acks = "all", *batch = "1000000";
 	const struct flag flags[] = {
 		FLAG_STR_ROW("brokers", &brokers, "HOST:PORT", "Where to."),
 		FLAG_STR_ROW("topic", &topic, "TOPIC", "Partition 0 of it."),
 		FLAG_STR_ROW("file", &file, "FILE", "Its lines."),
 		FLAG_STR_ROW("acks", &acks, "N", "0, 1 or all (unless said)."),
+		FLAG_STR_ROW("batch", &batch, "BYTES", "batch.size; 1000000 "
+		    "unless said."),
 		FLAG_LAST
 	};
 	int rc = flags_parse(flags, "t bare", "A bare librdkafka loop.", argc,
@@ -103,5 +106,5 @@ tool_bare(int argc, char **argv)
 		return (rc == FLAGS_HELP ? TOOL_OK : TOOL_TROUBLE);
 	if (file == NULL)
 		tool_die("bare: give --file");
-	return (run(brokers, topic, file, acks));
+	return (run(brokers, topic, file, acks, batch));
 }

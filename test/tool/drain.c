@@ -29,6 +29,7 @@
 #include "kafka/frame.h"
 #include "kafka/messages.h"
 #include "kafka/records.h"
+#include "test/tool/raw.h"
 #include "test/tool/tool.h"
 
 #define FETCH_VERSION	11
@@ -44,36 +45,6 @@ struct drain {
 	uint8_t		*in;
 	struct arena	 arena;
 };
-
-static int
-dial(const char *address)
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	const char *colon = strrchr(address, ':');
-	char host[64];
-	int fd;
-
-	if (colon == NULL || (size_t)(colon - address) >= sizeof host)
-		tool_die("%s: HOST:PORT is wanted", address);
-	snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
-	sin.sin_port = htons((uint16_t)atoi(colon + 1));
-	if (inet_pton(AF_INET, host, &sin.sin_addr) != 1)
-		tool_die("%s: an IPv4 address is wanted", address);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 || connect(fd, (struct sockaddr *)&sin, sizeof sin) == -1)
-		tool_die("%s: %s", address, strerror(errno));
-	return (fd);
-}
-
-static void
-read_all(int fd, uint8_t *p, size_t n)
-{
-	ssize_t k;
-
-	for (; n > 0; p += k, n -= (size_t)k)
-		if ((k = recv(fd, p, n, MSG_WAITALL)) <= 0)
-			tool_die("the connection was closed");
-}
 
 static void
 send_fetch(struct drain *d)
@@ -135,10 +106,10 @@ take_answer(struct drain *d)
 	int32_t id;
 	uint32_t n;
 
-	read_all(d->fd, prefix, sizeof prefix);
+	raw_read(d->fd, prefix, sizeof prefix);
 	if ((n = get_be32(prefix)) > ANSWER_MAX)
 		tool_die("an answer of %" PRIu32 " bytes", n);
-	read_all(d->fd, d->in, n);
+	raw_read(d->fd, d->in, n);
 	arena_reset(&d->arena);
 	if (kframe_response(slice_of(d->in, n), kapi_get(KAPI_Fetch),
 	    FETCH_VERSION, &id, &body, &e) == -1 ||
@@ -173,7 +144,7 @@ tool_drain(int argc, char **argv)
 	if (brokers == NULL || topic == NULL)
 		tool_die("drain: give --brokers and --topic");
 	begin = clock_mono_ns();
-	d.fd = dial(brokers);
+	d.fd = raw_dial(brokers);
 	d.topic = slice_str(topic);
 	d.partition = (int32_t)partition;
 	d.in = xmalloc(ANSWER_MAX);
@@ -232,7 +203,7 @@ tcp_pair(int v[2])
 		tool_die("listen: %s", strerror(errno));
 	snprintf(address, sizeof address, "127.0.0.1:%u",
 	    (unsigned)ntohs(sin.sin_port));
-	v[1] = dial(address);
+	v[1] = raw_dial(address);
 	if ((v[0] = accept(l, NULL, NULL)) == -1)
 		tool_die("accept: %s", strerror(errno));
 	close(l);

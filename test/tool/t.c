@@ -21,6 +21,7 @@ version(int argc, char **argv)
 
 static const struct tool_command commands[] = {
 	{ "feed", "write numbered lines to files, rotating them", tool_feed },
+	{ "flood", "the same Produce request, again and again", tool_flood },
 	{ "chaos", "use a broker that is killed, and check it", tool_chaos },
 	{ "check", "hold a topic, a folder or a file against the ledger",
 	    tool_check },

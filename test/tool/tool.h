@@ -28,6 +28,7 @@ int	tool_count(int, char **);
 int	tool_crash(int, char **);
 int	tool_drain(int, char **);
 int	tool_feed(int, char **);
+int	tool_flood(int, char **);
 int	tool_garbage(int, char **);
 int	tool_gen(int, char **);
 int	tool_hostile(int, char **);
