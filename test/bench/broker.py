@@ -485,15 +485,15 @@ class Bench:
         self.topic(broker, "wide", "--partitions", str(PARTITIONS))
         n = int(DISK_GB * 1e9 / SIZE / 1.05)
         done = subprocess.run(self.java(
-            "-Xmx512m", "org.apache.kafka.tools.ProducerPerformance",
+            "-Xmx1g", "org.apache.kafka.tools.ProducerPerformance",
             "--bootstrap-server", broker.address, "--topic", "wide",
             "--num-records", str(n), "--record-size", str(SIZE),
             "--throughput", "-1", "--command-property", "acks=1",
             "batch.size=262144", "linger.ms=100",
-            "buffer.memory=300000000"), stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, timeout=900)
-        if done.returncode != 0:
-            fail("filling the disk")
+            "buffer.memory=300000000"), stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=900)
+        if done.returncode != 0 or "%d records sent" % n not in done.stdout:
+            fail("filling the disk: " + done.stdout[-800:])
         load = memory_of(broker.pid, "RssAnon")
         broker.stop()
         took = []
