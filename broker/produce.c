@@ -74,11 +74,13 @@ rules_of(const struct topic_config *c, int version, int64_t now)
 
 static int16_t
 check_batch(const struct topic_config *c, struct slice records, int version,
-    int acks, int64_t now, struct kbatch *batch, struct err *e)
+    int acks, int64_t now, struct kbatch *batch, struct kbatch_refused *refused,
+    struct err *e)
 {
 	struct kbatch_rules rules = rules_of(c, version, now);
 	int16_t error;
 
+	rules.refused = refused;
 	error = kbatch_validate(records, &rules, batch, e);
 	if (error != KERR_NONE)
 		return (error);
@@ -186,7 +188,9 @@ produce_batch(struct topic *t, struct partition *p, struct slice records,
 
 	out->append_time = -1;
 	out->synced = false;
-	error = check_batch(c, records, version, acks, now, &batch, e);
+	out->refused.n = 0;
+	error = check_batch(c, records, version, acks, now, &batch,
+	    &out->refused, e);
 	if (error != KERR_NONE)
 		return (error);
 	if (partition_open(p, &err) == -1) {
@@ -272,6 +276,24 @@ on_synced(struct completion *c, const struct err *err)
 	put_down(part->produce);
 }
 
+/* Which records it was: the others of the batch are refused with them, and
+ * their senders are told so (KIP-467). */
+static void
+fill_refused(struct request *r, struct km_produce_response_partition *out,
+    const struct kbatch_refused *v)
+{
+	struct km_produce_response_record_error *re;
+	uint32_t i;
+
+	KARRAY_NEW(out->record_errors, &kd_produce_response_record_error,
+	    v->n, &r->arena);
+	for (i = 0; i < v->n; i++) {
+		re = &out->record_errors.v[i];
+		re->batch_index = v->v[i].index;
+		re->batch_index_error_message = slice_str(v->v[i].why);
+	}
+}
+
 static void
 fill_answer(struct request *r, struct km_produce_response_partition *out,
     int16_t error, const struct produced *done, const struct err *err)
@@ -285,6 +307,8 @@ fill_answer(struct request *r, struct km_produce_response_partition *out,
 	}
 	metric_add_shared(&r->broker->m.produce_errors, 1);
 	out->base_offset = -1;
+	if (done->refused.n > 0)
+		fill_refused(r, out, &done->refused);
 	if (err->msg[0] != '\0')
 		out->error_message = arena_copy(&r->arena,
 		    slice_str(err->msg));
@@ -347,6 +371,7 @@ append_all(struct produce *pr, struct km_produce_response *resp)
 		struct err err = ERR_INIT;
 		int16_t error;
 
+		done.refused.n = 0;
 		if (in.topic_parts > 0) {
 			topic_unref(t);
 			t = find_topic(r->broker, &in);

@@ -6,12 +6,14 @@
 #define BROKER_PRODUCE_H
 
 #include "broker/partition.h"
+#include "kafka/records.h"
 
 struct produced {
 	int64_t		 base_offset;
 	int64_t		 append_time;	/* -1: the producer's clock counts */
 	int64_t		 start;		/* of the log */
 	bool		 synced;	/* a repeated batch, already on disk */
+	struct kbatch_refused refused;	/* records, when it was refused */
 };
 
 /*

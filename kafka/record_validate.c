@@ -83,22 +83,66 @@ check_header(const struct kbatch_rules *rules, const struct kbatch *b,
 	return (KERR_NONE);
 }
 
+/* What is wrong with a single record: the code, and a sentence about it for
+ * clients that tell it to the record's sender. */
 static int
 check_record(const struct kbatch_rules *rules, const struct krecord *r,
-    int64_t offset, struct err *e)
+    const char **fault, struct err *e)
 {
-	if (r->offset != offset)
-		return (REFUSE(KERR_INVALID_RECORD, "record %lld has offset "
-		    "delta %lld", (long long)offset, (long long)r->offset));
-	if (rules->need_key && r->key.p == NULL)
+	if (rules->need_key && r->key.p == NULL) {
+		*fault = "it has no key, and the topic is compacted";
 		return (REFUSE(KERR_INVALID_RECORD, "record %lld has no key, "
-		    "and the topic is compacted", (long long)offset));
+		    "and the topic is compacted", (long long)r->offset));
+	}
 	if (r->timestamp > rules->max_timestamp ||
-	    r->timestamp < rules->min_timestamp)
+	    r->timestamp < rules->min_timestamp) {
+		*fault = "its timestamp is out of the topic's range";
 		return (REFUSE(KERR_INVALID_TIMESTAMP, "record %lld: timestamp "
-		    "%lld is out of range", (long long)offset,
+		    "%lld is out of range", (long long)r->offset,
 		    (long long)r->timestamp));
+	}
 	return (KERR_NONE);
+}
+
+/* Lists a record at fault; true: the next ones are wanted too. */
+static bool
+refuse_record(struct kbatch_refused *v, int64_t offset, const char *fault)
+{
+	if (v == NULL || v->n == KBATCH_REFUSED)
+		return (false);
+	v->v[v->n].index = (int32_t)offset;
+	v->v[v->n++].why = fault;
+	return (v->n < KBATCH_REFUSED);
+}
+
+/* The records that may be at fault one by one.  A timestamp counts more than a
+ * key, as with Kafka. */
+static int
+walk_records(struct kiter *it, const struct kbatch_rules *rules, struct err *e)
+{
+	struct err why = ERR_INIT;
+	struct krecord r;
+	const char *fault;
+	int64_t offset;
+	int code = KERR_NONE, one, rc;
+	bool more = true;
+
+	for (offset = 0; more && (rc = kiter_next(it, &r, &why)) != 0;
+	    offset++) {
+		if (rc == -1 || r.offset != offset)
+			return (rc == -1 ? REFUSE(KERR_INVALID_RECORD, "%s",
+			    why.msg) : REFUSE(KERR_INVALID_RECORD, "record "
+			    "%lld has offset delta %lld", (long long)offset,
+			    (long long)r.offset));
+		one = check_record(rules, &r, &fault, code == KERR_NONE ? e :
+		    NULL);
+		if (one == KERR_NONE)
+			continue;
+		more = refuse_record(rules->refused, offset, fault);
+		if (code == KERR_NONE || one == KERR_INVALID_TIMESTAMP)
+			code = one;
+	}
+	return (code);
 }
 
 static int
@@ -107,24 +151,16 @@ check_records(struct slice in, const struct kbatch_rules *rules,
 {
 	struct err why = ERR_INIT;
 	struct kiter it = KITER_INIT;
-	struct krecord r;
-	int64_t offset = 0;
-	int code = KERR_NONE, rc;
+	int code;
 
-	if (kiter_open(&it, in, rules->max_inflated, &why) == -1) {
-		code = why.code == ERR_REFUSED ?
+	if (kiter_open(&it, in, rules->max_inflated, &why) == 0)
+		code = walk_records(&it, rules, e);
+	else
+		code = REFUSE(why.code == ERR_REFUSED ?
 		    KERR_UNSUPPORTED_COMPRESSION_TYPE :
 		    why.code == ERR_TOO_LARGE ? KERR_MESSAGE_TOO_LARGE :
-		    KERR_CORRUPT_MESSAGE;
-		goto out;
-	}
-	while (code == KERR_NONE && (rc = kiter_next(&it, &r, &why)) != 0)
-		code = rc == -1 ? KERR_INVALID_RECORD :
-		    check_record(rules, &r, offset++, &why);
-out:
+		    KERR_CORRUPT_MESSAGE, "%s", why.msg);
 	kiter_close(&it);
-	if (code != KERR_NONE)
-		err_set(e, ERR_REFUSED, "%s", why.msg);
 	return (code);
 }
 
@@ -135,8 +171,12 @@ kbatch_validate(struct slice records, const struct kbatch_rules *rules,
 	int code;
 
 	if ((code = check_shape(records, b, e)) != KERR_NONE ||
-	    (code = check_limits(records, rules, b, e)) != KERR_NONE ||
-	    (code = check_header(rules, b, e)) != KERR_NONE)
+	    (code = check_limits(records, rules, b, e)) != KERR_NONE)
 		return (code);
+	if ((code = check_header(rules, b, e)) != KERR_NONE) {
+		if (code == KERR_INVALID_TIMESTAMP && rules->refused != NULL)
+			(void)check_records(records, rules, NULL);
+		return (code);
+	}
 	return (rules->deep ? check_records(records, rules, e) : KERR_NONE);
 }

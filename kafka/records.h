@@ -116,6 +116,16 @@ void	 kbatch_set_producer(uint8_t *p, int64_t producer_id, int16_t epoch,
 
 /* --- the checks of a broker on what a client produces --- */
 
+/* Single records at fault, the first so many of them (KIP-467). */
+#define KBATCH_REFUSED	64
+struct kbatch_refused {
+	uint32_t n;
+	struct {
+		int32_t		 index;		/* in the batch, from 0 */
+		const char	*why;		/* static */
+	} v[KBATCH_REFUSED];
+};
+
 struct kbatch_rules {
 	int16_t	 version;	/* of the Produce request: zstd from 7 on */
 	uint32_t max_bytes;	/* max.message.bytes */
@@ -124,6 +134,9 @@ struct kbatch_rules {
 	size_t	 max_inflated;	/* bytes a compressed batch may unfold to */
 	int64_t	 min_timestamp;	/* INT64_MIN: any */
 	int64_t	 max_timestamp;	/* INT64_MAX: any */
+	/* NULL, or empty: gets the records that made the batch refused, when
+	 * it is for what one or another is. */
+	struct kbatch_refused *refused;
 };
 
 /*

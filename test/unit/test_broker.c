@@ -372,6 +372,49 @@ START_TEST(produce_refused)
 }
 END_TEST
 
+/* Who sent them is told which records it was. */
+START_TEST(record_errors)
+{
+	struct km_produce_request_partition part = { .index = 0 };
+	struct km_produce_request_topic t = { .name = SLICE("keyed"),
+	    .partition_data = { &part, 1 } };
+	struct km_produce_response_partition *to;
+	struct km_produce_request q;
+	struct km_produce_response *a;
+	int i;
+
+	begin(NULL);
+	ck_assert_int_eq(bed_create(fd, "keyed", 1, "cleanup.policy=compact"),
+	    0);
+	kw_defaults(&kd_produce_request, &q);
+	q.acks = 1;
+	q.topic_data.v = &t;
+	q.topic_data.n = 1;
+	part.records = bed_batch("x", 100);
+	a = bed_call(fd, KAPI_Produce, 9, &q);
+	to = &a->responses.v[0].partition_responses.v[0];
+	ck_assert_int_eq(to->error_code, KERR_INVALID_RECORD);
+	ck_assert_int_eq(to->record_errors.n, KBATCH_REFUSED);
+	for (i = 0; i < to->record_errors.n; i++) {
+		ck_assert_int_eq(to->record_errors.v[i].batch_index, i);
+		ck_assert_uint_gt(to->record_errors.v[i]
+		    .batch_index_error_message.len, 0);
+	}
+	part.records = far_future();
+	a = bed_call(fd, KAPI_Produce, 9, &q);
+	to = &a->responses.v[0].partition_responses.v[0];
+	ck_assert_int_eq(to->error_code, KERR_INVALID_TIMESTAMP);
+	ck_assert_int_eq(to->record_errors.n, 1);
+	ck_assert_int_eq(to->record_errors.v[0].batch_index, 0);
+	part.records = damaged();
+	a = bed_call(fd, KAPI_Produce, 9, &q);
+	to = &a->responses.v[0].partition_responses.v[0];
+	ck_assert_int_eq(to->error_code, KERR_CORRUPT_MESSAGE);
+	ck_assert_int_eq(to->record_errors.n, 0);
+	end();
+}
+END_TEST
+
 static struct slice
 numbered(int64_t id, int16_t epoch, int32_t seq, int n)
 {
@@ -848,6 +891,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &round_trip },
 	{ .fn = &large },
 	{ .fn = &produce_refused, .rows = NELEM(refused) },
+	{ .fn = &record_errors },
 	{ .fn = &log_append_time },
 	{ .fn = &fetch_refused },
 	{ .fn = &pipelined },
