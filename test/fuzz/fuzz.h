@@ -11,6 +11,9 @@
  *     and runs it for FUZZ_SECONDS (20); what it finds is added to the corpus
  *     with the fix.
  *
+ * The corpora wire and records are made by test/golden/make.py, session by
+ * test/golden/sessions.py; findings lie beside what was made.
+ *
  * To add one, in the folder's own part of test/fuzz/fuzz.am:
  *
  *	FUZZ_TARGETS += test/fuzz/fuzz_NAME
@@ -27,5 +30,13 @@
 
 /* Returns 0. Keeps nothing between calls; size may be 0. */
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/*
+ * For a target that takes milliseconds: the replay cuts and changes each file
+ * at every n-th byte only (n odd), beginning elsewhere in each.  Once, outside
+ * of functions: FUZZ_STRIDE(61);
+ */
+extern const size_t fuzz_stride __attribute__((weak));
+#define FUZZ_STRIDE(n)	const size_t fuzz_stride = (n)
 
 #endif

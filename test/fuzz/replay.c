@@ -4,8 +4,8 @@
  * Each file is run whole, as each of its prefixes, and with each byte changed
  * in three ways (all bits, the lowest, the highest: the last makes lengths and
  * varints large).  Of files above 4 KiB a sample of about as many places is
- * taken, at a stride that is odd so that it meets every alignment.  An input
- * of 0 bytes is always run.  Arguments are files or folders to run instead of
+ * taken, at a stride that is odd so that it meets every alignment; a slow
+ * target says its own (FUZZ_STRIDE).  An input of 0 bytes is always run.  Arguments are files or folders to run instead of
  * the corpus: that is how one finding of the fuzzer is looked at.
  */
 #include <dirent.h>
@@ -45,12 +45,15 @@ run_variants(uint8_t *data, size_t size)
 {
 	static const uint8_t flips[] = { 0xff, 0x01, 0x80 };
 	size_t step = size <= SAMPLE ? 1 : size / SAMPLE | 1;
-	size_t i, k;
+	size_t first, i, k;
 
+	if (&fuzz_stride != NULL && step < fuzz_stride)
+		step = fuzz_stride;
+	first = files % step;
 	run(data, size);
-	for (i = 0; i < size; i += step)
+	for (i = first; i < size; i += step)
 		run(data, i);
-	for (i = 0; i < size; i += step)
+	for (i = first; i < size; i += step)
 		for (k = 0; k < sizeof flips; k++) {
 			data[i] ^= flips[k];
 			run(data, size);

@@ -21,7 +21,8 @@ snappy.txt    NAME HEX HEX: a raw snappy block, and what it unfolds to.
 internal.txt  NAME VERSION HEX TEXT: records of __consumer_offsets and
               __transaction_state, packed here by hand.
 
-It also writes the seeds in test/fuzz/corpus/wire and test/fuzz/corpus/records.
+It also writes the seeds in test/fuzz/corpus/wire and test/fuzz/corpus/records;
+sessions.py beside it makes those in test/fuzz/corpus/session.
 """
 import importlib
 import os
@@ -380,9 +381,10 @@ def seeds():
     corpus('records', 'snappy-raw', b'\2' + bytes.fromhex(data))
 
 
-for name, make in (('wire.txt', wire), ('frames.txt', frames),
-                   ('batches.txt', batches), ('snappy.txt', raw_snappy),
-                   ('internal.txt', internal)):
-    with open(os.path.join(HERE, name), 'w') as out:
-        make(out)
-seeds()
+if __name__ == '__main__':
+    for name, make in (('wire.txt', wire), ('frames.txt', frames),
+                       ('batches.txt', batches), ('snappy.txt', raw_snappy),
+                       ('internal.txt', internal)):
+        with open(os.path.join(HERE, name), 'w') as out:
+            make(out)
+    seeds()
