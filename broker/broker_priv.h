@@ -251,8 +251,8 @@ struct request {		/* owner: see the thread rule above */
 	struct arena		 arena;
 	const char		*peer;		/* host; as long as r */
 	/* Of the connection: higher for one that was opened later, by the
-	 * client's clock, if it was greeted: had an answer of ApiVersions
-	 * before this request came (txns.h: the fence). */
+	 * client's clock, if it was greeted: had an answer that clients wait
+	 * for before this request came (txns.h: the fence). */
 	uint64_t		 conn_number;	/* from 1 */
 	bool			 greeted;
 	/* For whoever owns the request: a place in its list, and a pointer. */

@@ -46,7 +46,7 @@ struct broker_conn {		/* owner: its loop */
 	bool			 closing;	/* nothing more is sent */
 	bool			 quiet;		/* stop: nothing more is read */
 	uint64_t		 number;
-	bool			 greeted;	/* ApiVersions was answered */
+	bool			 greeted;	/* see greets() */
 	char			 host[64];
 };
 
@@ -338,6 +338,20 @@ conn_end(struct broker_conn *bc)
 	conn_finish(bc->conn);
 }
 
+/*
+ * Does a client wait for this answer before it asks anything about a
+ * transaction?  It then has seen that its connection was accepted, before it
+ * opens another one.  Most begin with ApiVersions on each connection, some on
+ * their first one alone; none goes on without its coordinator and an epoch,
+ * or before it was let in.
+ */
+static bool
+greets(int16_t api)
+{
+	return (api == KAPI_ApiVersions || api == KAPI_SaslAuthenticate ||
+	    api == KAPI_FindCoordinator || api == KAPI_InitProducerId);
+}
+
 /* Hands the answers that are due to the connection. */
 static void
 conn_send(struct broker_conn *bc)
@@ -355,7 +369,7 @@ conn_send(struct broker_conn *bc)
 		if (r->state == REQUEST_ANSWERED) {
 			answer_send(bc->conn, r->answer);
 			r->answer = NULL;
-			bc->greeted |= r->api == KAPI_ApiVersions;
+			bc->greeted |= greets(r->api);
 		} else if (r->state == REQUEST_CLOSES) {
 			conn_end(bc);
 		}

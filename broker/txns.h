@@ -40,7 +40,8 @@ void	 txns_topic_deleted(struct broker *, const char *name);
  * connection than the newest one that was heard is refused.  Call it when the
  * request has passed its epoch check: that raises the fence.  Requests of
  * connections that were never greeted are refused, too, as nothing is known of
- * their order.  KERR_NONE; else the answer, which nobody waits for:
+ * their order.  Who has no producer id yet (-1) passes: it gets an epoch of its
+ * own.  KERR_NONE; else the answer, which nobody waits for:
  * KERR_NETWORK_EXCEPTION.  Any thread.
  */
 enum txn_fence {

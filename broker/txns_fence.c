@@ -102,10 +102,12 @@ txns_fence(struct request *r, enum txn_fence class, int64_t producer_id,
 	uint8_t buf[8];
 	bool ok;
 
+	if (producer_id == -1)
+		return (KERR_NONE);
 	if (!r->greeted) {
-		log_warn("broker", "client=%s: a transactional request on a "
-		    "connection that did not begin with ApiVersions is "
-		    "refused", r->peer);
+		log_warn("broker", "client=%s: a transactional request is "
+		    "refused: the connection carried no ApiVersions, SASL, "
+		    "FindCoordinator or InitProducerId before it", r->peer);
 		return (KERR_NETWORK_EXCEPTION);
 	}
 	mutex_lock(&fs->lock);

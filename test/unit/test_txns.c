@@ -266,17 +266,42 @@ START_TEST(f04_zombie_on_a_newer_connection)
 }
 END_TEST
 
-/* Nothing is known of the order of connections that did not begin with
- * ApiVersions. */
+/* Nothing is known of the order of connections that had no answer yet which
+ * the client waits for. */
 START_TEST(f05_not_greeted)
 {
 	struct tp p = { .id = "tx" };
 	int fd = begin(), mute = bed_connect(&bed);
 
-	IS(tp_init(mute, &p), KERR_NETWORK_EXCEPTION);
 	OK(tp_init(fd, &p));
 	IS(tp_add(mute, &p, "a"), KERR_NETWORK_EXCEPTION);
+	IS(tp_init_as(mute, &p, 3, p.pid, p.epoch), KERR_NETWORK_EXCEPTION);
+	OK(tp_add(fd, &p, "a"));
 	close(mute);
+	end(fd);
+}
+END_TEST
+
+/* kafka-python 2 sends ApiVersions on its first connection alone. */
+START_TEST(f05_greeted_otherwise)
+{
+	struct tp p = { .id = "tx" };
+	int fd = begin(), first = bed_connect(&bed), second;
+	REQUEST(find_coordinator, q);
+
+	OK(tp_init(first, &p));
+	OK(tp_add(first, &p, "a"));
+	OK(tp_produce(first, &p, "a", "1"));
+	second = bed_connect(&bed);
+	IS(tp_end(second, &p, true), KERR_NETWORK_EXCEPTION);
+	q.key = SLICE("tx");
+	q.key_type = 1;
+	(void)bed_call(second, KAPI_FindCoordinator, 1, &q);
+	OK(tp_end(second, &p, true));
+	IS(tp_end(first, &p, true), KERR_NETWORK_EXCEPTION);
+	wait_state(fd, "tx", "CompleteCommit");
+	close(first);
+	close(second);
 	end(fd);
 }
 END_TEST
@@ -616,6 +641,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &f03_late_offsets },
 	{ .fn = &f04_zombie_on_a_newer_connection },
 	{ .fn = &f05_not_greeted },
+	{ .fn = &f05_greeted_otherwise },
 	{ .fn = &f08_older_epochs },
 	{ .fn = &f09_outside_of_the_transaction },
 	{ .fn = &f11_timeout },
