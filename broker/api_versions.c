@@ -28,9 +28,6 @@ fill_keys(struct request *r, struct km_api_versions_response *resp)
 	resp->api_keys.n = n;
 }
 
-#define FEATURE		SLICE("transaction.version")
-#define FEATURE_LEVEL	2
-
 /*
  * Clients below version 4 fail at a supported feature that begins with 0
  * (KAFKA-17011); what is finalized is what they go by.
@@ -43,13 +40,13 @@ fill_features(struct request *r, struct km_api_versions_response *resp)
 	if (r->version >= 4) {
 		KARRAY_NEW(resp->supported_features,
 		    &kd_api_versions_response_feature, 1, &r->arena);
-		resp->supported_features.v[0].name = FEATURE;
+		resp->supported_features.v[0].name = SLICE(FEATURE_NAME);
 		resp->supported_features.v[0].max_version = FEATURE_LEVEL;
 	}
 	resp->finalized_features_epoch = 0;
 	KARRAY_NEW(resp->finalized_features,
 	    &kd_api_versions_response_finalized, 1, &r->arena);
-	resp->finalized_features.v[0].name = FEATURE;
+	resp->finalized_features.v[0].name = SLICE(FEATURE_NAME);
 	resp->finalized_features.v[0].max_version_level = FEATURE_LEVEL;
 	resp->finalized_features.v[0].min_version_level = FEATURE_LEVEL;
 }

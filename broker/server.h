@@ -40,6 +40,10 @@ bool	server_has_handler(int16_t key);
 /* Answers ApiVersions of a version that is not served. */
 void	api_versions_fallback(struct request *);
 
+/* The one feature (KIP-584) that is told, finalized at this level. */
+#define FEATURE_NAME	"transaction.version"
+#define FEATURE_LEVEL	2
+
 /* Makes the loops and binds; nothing is accepted before server_run. */
 int	server_init(struct broker *, struct err *);
 /* Starts the loops' threads. */

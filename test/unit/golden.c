@@ -134,6 +134,8 @@ size_of(const struct kfield *f)
 	switch ((enum kkind)f->kind) {
 	case KK_STRUCT:
 		return (f->child->size);
+	case KK_I8:
+		return (sizeof(int8_t));
 	case KK_I32:
 		return (sizeof(int32_t));
 	case KK_I64:

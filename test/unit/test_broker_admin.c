@@ -519,6 +519,97 @@ START_TEST(placed)
 }
 END_TEST
 
+/* --- features --- */
+
+static const struct {
+	int		 version;
+	const char	*feature;
+	int16_t		 level;
+	bool		 allow;		/* version 0 */
+	int8_t		 type;		/* from version 1 on */
+	int16_t		 want;
+} updates[] = {
+	{ 0, "transaction.version", 2, false, 1, KERR_NONE },
+	{ 1, "transaction.version", 2, false, 1, KERR_NONE },
+	{ 2, "transaction.version", 2, false, 1, KERR_NONE },
+	{ 1, "transaction.version", 3, false, 1, KERR_INVALID_UPDATE_VERSION },
+	{ 0, "transaction.version", 1, false, 1, KERR_INVALID_UPDATE_VERSION },
+	{ 0, "transaction.version", 0, true, 1, KERR_INVALID_UPDATE_VERSION },
+	{ 1, "transaction.version", 1, false, 2, KERR_INVALID_UPDATE_VERSION },
+	{ 2, "transaction.version", 0, false, 3, KERR_INVALID_UPDATE_VERSION },
+	{ 1, "transaction.version", 2, false, 4, KERR_INVALID_REQUEST },
+	{ 1, "metadata.version", 20, false, 1, KERR_INVALID_UPDATE_VERSION },
+	{ 2, "metadata.version", 20, false, 1, KERR_INVALID_UPDATE_VERSION },
+};
+
+START_TEST(update_features)
+{
+	struct km_update_features_request_feature f;
+	struct km_update_features_request q;
+	struct km_update_features_response *a;
+	bool refused = updates[_i].want != KERR_NONE;
+
+	begin();
+	kw_defaults(&kd_update_features_request, &q);
+	kw_defaults(&kd_update_features_request_feature, &f);
+	f.feature = slice_str(updates[_i].feature);
+	f.max_version_level = updates[_i].level;
+	f.allow_downgrade = updates[_i].allow;
+	f.upgrade_type = updates[_i].type;
+	q.feature_updates.v = &f;
+	q.feature_updates.n = 1;
+	a = bed_call(fd, KAPI_UpdateFeatures, updates[_i].version, &q);
+	if (updates[_i].version >= 2) {
+		ck_assert_int_eq(a->error_code, updates[_i].want);
+		ck_assert_int_eq(a->error_message.p != NULL, refused);
+	} else {
+		ck_assert_int_eq(a->error_code, KERR_NONE);
+		ck_assert_int_eq(a->results.n, 1);
+		ck_assert(slice_eq(a->results.v[0].feature, f.feature));
+		ck_assert_int_eq(a->results.v[0].error_code, updates[_i].want);
+		ck_assert_int_eq(a->results.v[0].error_message.p != NULL,
+		    refused);
+	}
+	end();
+}
+END_TEST
+
+/* --- what has a configuration --- */
+
+START_TEST(config_resources)
+{
+	struct km_list_config_resources_request q;
+	struct km_list_config_resources_response *a;
+	int8_t topics[] = { 2 }, none[] = { 32, 16, 8 }, odd[] = { 2, 3 };
+
+	begin();
+	kw_defaults(&kd_list_config_resources_request, &q);
+	a = bed_call(fd, KAPI_ListConfigResources, 0, &q);
+	ck_assert_int_eq(a->error_code, KERR_NONE);
+	ck_assert_int_eq(a->config_resources.n, 0);
+	a = bed_call(fd, KAPI_ListConfigResources, 1, &q);
+	ck_assert_int_eq(a->config_resources.n, 2);
+	ck_assert(slice_eq_str(a->config_resources.v[0].resource_name, "t"));
+	ck_assert_int_eq(a->config_resources.v[1].resource_type, 4);
+	q.resource_types.v = topics;
+	q.resource_types.n = 1;
+	a = bed_call(fd, KAPI_ListConfigResources, 1, &q);
+	ck_assert_int_eq(a->config_resources.n, 1);
+	ck_assert_int_eq(a->config_resources.v[0].resource_type, 2);
+	q.resource_types.v = none;
+	q.resource_types.n = NELEM(none);
+	a = bed_call(fd, KAPI_ListConfigResources, 1, &q);
+	ck_assert_int_eq(a->error_code, KERR_NONE);
+	ck_assert_int_eq(a->config_resources.n, 0);
+	q.resource_types.v = odd;
+	q.resource_types.n = NELEM(odd);
+	a = bed_call(fd, KAPI_ListConfigResources, 1, &q);
+	ck_assert_int_eq(a->error_code, KERR_UNSUPPORTED_VERSION);
+	ck_assert_int_eq(a->config_resources.n, 0);
+	end();
+}
+END_TEST
+
 static const struct unit_test tests[] = {
 	{ .fn = &sasl },
 	{ .fn = &acls },
@@ -530,6 +621,8 @@ static const struct unit_test tests[] = {
 	{ .fn = &move_dirs },
 	{ .fn = &pages },
 	{ .fn = &placed, .rows = 2 },
+	{ .fn = &update_features, .rows = NELEM(updates) },
+	{ .fn = &config_resources },
 };
 
 int
