@@ -58,7 +58,8 @@ class Broker:
                      self.process.poll() is not None) or \
                 self.process.poll() is not None:
             sys.exit("the broker does not start: " + self.log())
-        self.port = int(pattern.search(self.log()).group(1))
+        if self.port == 0:      # a later start says what it advertises
+            self.port = int(pattern.search(self.log()).group(1))
         self.address = "127.0.0.1:%d" % self.port
 
     def log(self):

@@ -82,9 +82,10 @@ def javac(into, libs, program, version):
     """The folder with the classes of java/<program> for these jars."""
     tool = need("javac")
     source = os.path.join(INTEROP, "java", program)
-    return once(os.path.join(into, "classes-" + version), contents(source),
-                lambda f: command([tool, "-cp", os.path.join(libs, "*"), "-d",
-                                   f, source]))
+    return once(os.path.join(into, "classes-%s-%s" % (
+        program.split(".")[0], version)), contents(source),
+        lambda f: command([tool, "-cp", os.path.join(libs, "*"), "-d", f,
+                           source]))
 
 
 def npm(into, package, program):

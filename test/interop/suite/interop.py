@@ -19,6 +19,7 @@ sys.dont_write_bytecode = True
 import java_apps  # noqa: E402,F401
 import java_tools  # noqa: E402,F401
 import clients  # noqa: E402,F401
+import java_chaos  # noqa: E402,F401
 import table  # noqa: E402
 from suite import CASES, patient, run_case  # noqa: E402
 
