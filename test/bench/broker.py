@@ -31,6 +31,18 @@ ROUNDS = int(os.environ.get("BENCH_REPEAT", 3))
 PARTITIONS = int(os.environ.get("BENCH_PARTITIONS", 1000))
 DISK_GB = float(os.environ.get("BENCH_DISK_GB", 10))
 CONNECTIONS = int(os.environ.get("BENCH_CONNECTIONS", 10000))
+# WAY, CONNECTIONS, BYTES of `t hostile`; the busy ones are few, as each is one
+# that takes turns with the client that is measured.
+HOSTILE = (
+    ("idle", 1000, 0, "1000 silent connections"),
+    ("half", 100, 1000000, "100 that stop in the middle of a request"),
+    ("deaf", 50, 20000, "50 that do not read"),
+    ("slow", 100, 0, "100 that send byte by byte"),
+    ("malformed", 10, 0, "10 that send nonsense, again and again"),
+    ("oversized", 10, 0, "10 that announce 2 GiB, again and again"),
+    ("storm", 10, 0, "10 that connect and close, again and again"),
+    ("flood", 4, 0, "4 that flood it with requests"),
+    ("greedy", 4, 0, "4 that ask for all of 1000 partitions without a pause"))
 SIZE = 200
 TICK = os.sysconf("SC_CLK_TCK")
 POM = """<project><modelVersion>4.0.0</modelVersion><groupId>bench</groupId>
@@ -546,6 +558,53 @@ class Bench:
         self.row("memory with %d idle connections" % (each * 4),
                  "%.0f MiB" % rss, "at most 256 MiB", rss <= 256)
 
+    def pace(self, broker, topic):
+        """Of small acks=all requests at a rate: p50 and p99 in ms."""
+        out = subprocess.run([self.tool, "pace", "--brokers", broker.address,
+                              "--topic", topic], check=True, timeout=300,
+                             stdout=subprocess.PIPE, text=True).stdout
+        v = dict(line.split("=") for line in out.split())
+        return tuple(int(v["produce_%s_us" % k]) / 1000
+                     for k in ("p50", "p99"))
+
+    def beside(self, broker, way, count, size):
+        """The same while hostile clients are at work, which leave the
+        processors to the two: they stand for other machines."""
+        attacker = start(["nice", "-n", "19", self.tool, "hostile", "--port",
+                          broker.address.split(":")[1], "--way", way,
+                          "--count", str(count), "--bytes", str(size)],
+                         stdout=subprocess.PIPE, text=True)
+        if not attacker.stdout.readline().startswith("ready"):
+            fail("hostile clients, %s: they ended" % way)
+        times = self.pace(broker, "p")
+        if attacker.poll() is not None:
+            fail("hostile clients, %s: they ended" % way)
+        attacker.kill()
+        attacker.wait()
+        return times
+
+    def run_hostile(self):
+        """On one loop, so that all connections share it."""
+        broker = Leat(self, ["num.network.threads=1"])
+        broker.clear()
+        broker.start()
+        self.topic(broker, "p")
+        self.topic(broker, "wide", "--partitions", "1000")
+        self.pace(broker, "p")
+        for way, count, size, what in HOSTILE:
+            runs = [(self.pace(broker, "p"),
+                     self.beside(broker, way, count, size))
+                    for _ in range(ROUNDS)]
+            (mid, alone), (mid_beside, beside) = (
+                [median(v) for v in zip(*times)] for times in zip(*runs))
+            self.row("p99 of a small Produce acks=all beside hostile clients, "
+                     "%s; without them" % what,
+                     "%.2f ms: **%.1f** of %.2f ms (p50 %.2f; %.2f)" % (
+                         beside, beside / alone, alone, mid_beside, mid),
+                     "at most 2", beside <= 2 * alone)
+        broker.stop()
+        broker.clear()
+
     def report(self):
         java = "" if self.jars is None else subprocess.run(
             ["java", "-version"], stderr=subprocess.PIPE,
@@ -578,16 +637,17 @@ def main():
     p.add_argument("--kafka")
     p.add_argument("--into")
     p.add_argument("--only", help="produce,synced,fetch,latency,start,"
-                   "connections")
+                   "connections,hostile")
     args = p.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     bench = Bench(args)
-    parts = ["produce", "synced", "fetch", "latency", "start", "connections"]
+    parts = ["produce", "synced", "fetch", "latency", "start", "connections",
+             "hostile"]
     if bench.jars is None:
         say("Apache Kafka cannot be had here (java, mvn): only what needs "
             "no Java is measured")
-        parts = ["connections"]
+        parts = ["connections", "hostile"]
     for part in parts:
         if args.only is None or part in args.only.split(","):
             getattr(bench, "run_" + part)()

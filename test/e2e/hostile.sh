@@ -73,6 +73,24 @@ fresh
 attack deaf 50 20000
 holds $((before + sent + 50 * (1024 + 256) + 16384))
 served
+
+# Those that go on and on: the offender is closed, the log says so and is not
+# flooded, and others are served meanwhile.
+offend() {	# WAY TEXT
+	fresh
+	attack "$1" 100 0
+	served
+	grep "closing the connection" "$D/broker.err" | grep -q "$2" ||
+	    fail "$1: no word of it"
+}
+offend malformed "Metadata v1"
+offend oversized "frame length"
+for way in storm slow flood greedy; do
+	fresh
+	attack $way 10 0
+	served
+	gone "$attacker" && fail "$way: it ended"
+done
 kill9 "$attacker"
 [ "$(wc -l < "$D/broker.err")" -lt 200 ] || fail "the log is flooded"
 stop "$BROKER_PID"

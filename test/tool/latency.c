@@ -134,25 +134,6 @@ produce(struct latency *l)
 		close(disk);
 }
 
-static int
-by_value(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x < y ? -1 : x > y);
-}
-
-static void
-report(const char *what, int64_t *v, size_t n)
-{
-	if (n == 0)
-		return;
-	qsort(v, n, sizeof *v, by_value);
-	printf("%s_p50_us=%" PRId64 "\n%s_p99_us=%" PRId64 "\n%s_max_us=%"
-	    PRId64 "\n", what, v[n / 2] / 1000, what, v[n * 99 / 100] / 1000,
-	    what, v[n - 1] / 1000);
-}
-
 static void
 wait_flag(const atomic_bool *flag, const atomic_long *n, long want)
 {
@@ -184,8 +165,8 @@ run(struct latency *l)
 	wait_flag(NULL, &l->arrived, l->count);
 	atomic_store(&l->stop, true);
 	thread_join(&t);
-	report("line", l->took + WARM_UP, (size_t)l->count - WARM_UP);
-	report("fdatasync", l->synced, l->nsynced);
+	tool_percentiles("line", l->took + WARM_UP, (size_t)l->count - WARM_UP);
+	tool_percentiles("fdatasync", l->synced, l->nsynced);
 	free(l->took);
 	free(l->synced);
 	return (TOOL_OK);

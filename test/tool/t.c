@@ -32,6 +32,8 @@ static const struct tool_command commands[] = {
 	{ "gen", "access-log lines, the same for the same seed", tool_gen },
 	{ "null-broker", "a Kafka broker that forgets everything",
 	    tool_null_broker },
+	{ "pace", "small Produce requests at a rate, and their answers' times",
+	    tool_pace },
 	{ "bare", "a bare librdkafka loop over a file", tool_bare },
 	{ "drain", "fetch a partition and throw it away", tool_drain },
 	{ "proxy", "a bad network in front of a broker", tool_proxy },

@@ -166,3 +166,22 @@ tool_random_below(struct tool_random *r, uint64_t n)
 {
 	return (tool_random_next(r) % n);
 }
+
+static int
+by_value(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x < y ? -1 : x > y);
+}
+
+void
+tool_percentiles(const char *what, int64_t *v, size_t n)
+{
+	if (n == 0)
+		return;
+	qsort(v, n, sizeof *v, by_value);
+	printf("%s_p50_us=%" PRId64 "\n%s_p99_us=%" PRId64 "\n%s_max_us=%"
+	    PRId64 "\n", what, v[n / 2] / 1000, what, v[n * 99 / 100] / 1000,
+	    what, v[n - 1] / 1000);
+}

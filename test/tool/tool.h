@@ -35,6 +35,7 @@ int	tool_hostile(int, char **);
 int	tool_latency(int, char **);
 int	tool_measure(int, char **);
 int	tool_null_broker(int, char **);
+int	tool_pace(int, char **);
 int	tool_port(int, char **);
 int	tool_proxy(int, char **);
 int	tool_sendfile(int, char **);
@@ -50,6 +51,9 @@ void	tool_sleep_ns(int64_t ns);
 char	**tool_split(int *argc, char **argv);
 /* true when a file (of a child's stderr) has the text. */
 bool	tool_file_has(const char *path, off_t from, const char *text);
+/* Prints WHAT_p50_us, WHAT_p99_us and WHAT_max_us of n times in ns, which it
+ * sorts; nothing when there is none. */
+void	tool_percentiles(const char *what, int64_t *v, size_t n);
 /* Maps a whole file for reading. */
 struct slice tool_map(const char *path);
 /* The line at the front of *s, without its newline; false at the end. */
