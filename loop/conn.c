@@ -9,6 +9,10 @@
  * the peer's input thrown away until it closes or LINGER_MS are over.  Closing
  * at once with unread input would make the kernel send a reset, which can
  * overtake the last answer (RFC 9112 section 9.6).
+ *
+ * Turns: a peer that floods us fills a buffer with requests that take the owner
+ * milliseconds.  So deliver stops after TURN_NS, and nothing is read before it
+ * has come to the end of the buffer in later rounds.
  */
 #include "loop/conn.h"
 
@@ -22,12 +26,14 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "loop/addr.h"
 #include "loop/inbuf.h"
 #include "loop/outq.h"
 
 #define READ_BUDGET	(1024 * 1024)	/* per wakeup, then others' turn */
+#define TURN_NS		100000		/* of the owner, likewise */
 #define WRITE_BUDGET	(4 * 1024 * 1024)
 #define LINGER_MS	2000
 #define STALL_MS	30000	/* of a finish without conn_idle */
@@ -48,6 +54,8 @@ struct conn {			/* its loop's */
 	struct err	 err;
 	unsigned	 busy;		/* depth of enter */
 	bool		 delivering;	/* deliver looks at the input again */
+	bool		 behind;	/* its turn was over with input left:
+					   the task goes on */
 	bool		 paused;
 	bool		 eof;		/* the peer sends no more */
 	bool		 eof_told;
@@ -131,10 +139,24 @@ may_deliver(const struct conn *c)
 }
 
 static void
-deliver(struct conn *c)
+post(struct conn *c)
+{
+	if (!c->freed && !c->task.queued)
+		loop_post(c->loop, &c->task);
+}
+
+static int64_t
+turn_end(void)
+{
+	return (clock_mono_ns() + TURN_NS);
+}
+
+static void
+deliver(struct conn *c, int64_t until)
 {
 	size_t len, want;
 
+	c->behind = false;
 	while (may_deliver(c) && (len = inbuf_len(&c->in)) >= c->in.want) {
 		want = c->in.want;
 		c->delivering = true;
@@ -142,13 +164,18 @@ deliver(struct conn *c)
 		c->delivering = false;
 		if (inbuf_len(&c->in) == len && c->in.want <= want)
 			return;
+		if (may_deliver(c) && clock_mono_ns() >= until) {
+			c->behind = true;
+			post(c);
+			return;
+		}
 	}
 }
 
 static void
 deliver_eof(struct conn *c)
 {
-	if (!c->eof || c->eof_told || !may_deliver(c))
+	if (!c->eof || c->eof_told || c->behind || !may_deliver(c))
 		return;
 	c->eof_told = true;
 	if (c->ops->eof != NULL)
@@ -179,14 +206,16 @@ read_some(struct conn *c, bool *more)
 static void
 on_readable(struct conn *c)
 {
+	int64_t until = turn_end();
 	size_t n, total = 0;
 	bool more = true;
 
-	while (more && total < READ_BUDGET && may_deliver(c) && !c->eof) {
+	while (more && total < READ_BUDGET && may_deliver(c) && !c->eof &&
+	    !c->behind) {
 		n = read_some(c, &more);
 		total += n;
 		if (n > 0)
-			deliver(c);
+			deliver(c, until);
 	}
 	deliver_eof(c);
 }
@@ -265,13 +294,6 @@ wait_for(struct conn *c)
 }
 
 static void
-post(struct conn *c)
-{
-	if (!c->freed && !c->task.queued)
-		loop_post(c->loop, &c->task);
-}
-
-static void
 leave(struct conn *c)
 {
 	if (!c->blocked)
@@ -316,7 +338,7 @@ on_task(struct loop_task *t)
 
 	enter(c);
 	if (!c->freed) {
-		deliver(c);
+		deliver(c, turn_end());
 		deliver_eof(c);
 	}
 	leave(c);

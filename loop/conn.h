@@ -21,7 +21,8 @@
  *	}
  *
  * The data callback is called again as long as what is wanted is there and the
- * last call took something or raised conn_want, so it need not loop itself.
+ * last call took something or raised conn_want, so it need not loop itself: and
+ * should not, as other connections have their turn between calls.
  *
  * Invariants: closed comes at most once, as the last call, never from inside a
  * call of ours, and not after conn_free.  Nothing is written inside

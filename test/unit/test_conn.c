@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "loop/conn.h"
@@ -578,6 +579,58 @@ START_TEST(test_resume_in_drained)
 }
 END_TEST
 
+/* A peer whose input takes long is left for others, and comes back. */
+
+static struct conn *other;
+static unsigned saw_before_other;
+
+static void
+slow_data(struct conn *conn, void *ctx)
+{
+	int64_t end = clock_mono_ns() + 200000;
+	const int *other_peer = ctx;
+
+	if (saw.data++ == 0)
+		write_all(*other_peer, "x", 1);
+	conn_consume(conn, 1);
+	while (clock_mono_ns() < end)
+		;
+}
+
+static void
+other_data(struct conn *conn, void *ctx)
+{
+	(void)ctx;
+	conn_consume(conn, 1);
+	saw_before_other = saw.data;
+}
+
+START_TEST(test_turns)
+{
+	static const struct conn_ops slow = {
+		.data = slow_data, .closed = on_closed
+	};
+	static const struct conn_ops quick = { .data = other_data };
+	uint8_t bytes[100] = { 0 };
+	int sv[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+	other = conn_new(l, sv[0], &quick, NULL);
+	connect_pair(&slow, &sv[1]);
+	saw_before_other = 0;
+	write_all(peer, bytes, sizeof bytes);
+	close(peer);
+	peer = -1;
+	run_loop(l);
+	ck_assert_uint_eq(saw.data, sizeof bytes);
+	ck_assert(saw.clean);
+	ck_assert_uint_gt(saw_before_other, 0);
+	ck_assert_uint_lt(saw_before_other, 5);
+	conn_free(other);
+	close(sv[1]);
+}
+END_TEST
+
 /* The end. */
 
 START_TEST(test_peer_closes)
@@ -858,6 +911,7 @@ cases(void)
 	tcase_add_test(t, test_pause);
 	tcase_add_test(t, test_pause_inside);
 	tcase_add_test(t, test_resume_in_drained);
+	tcase_add_test(t, test_turns);
 	tcase_add_test(t, test_peer_closes);
 	tcase_add_test(t, test_half_close);
 	tcase_add_test(t, test_reset);
