@@ -34,7 +34,7 @@ int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /*
  * For a target that takes milliseconds: the replay cuts and changes each file
  * at every n-th byte only (n odd), beginning elsewhere in each.  Once, outside
- * of functions: FUZZ_STRIDE(61);
+ * of functions: FUZZ_STRIDE(97);
  */
 extern const size_t fuzz_stride __attribute__((weak));
 #define FUZZ_STRIDE(n)	const size_t fuzz_stride = (n)

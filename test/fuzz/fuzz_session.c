@@ -8,7 +8,8 @@
  * says the second connection, 0x4000 that the next request does not wait for
  * the answer.  Flags: 1 what follows is sent as it is instead; 2 CRCs of record
  * batches stay as they are; 4 the connections are reset at the end, with
- * requests unanswered.
+ * requests unanswered; 8 then the broker is started anew on its folder, and the
+ * same once more.
  *
  * A body that decodes is changed before it is sent: times that a request waits
  * for are capped, and what only the broker can know stands there as a place to
@@ -44,6 +45,7 @@
 #define RAW		1
 #define NO_FIT		2
 #define LEAVE		4
+#define AGAIN		8
 #define SECOND		0x8000
 #define NO_WAIT		0x4000
 
@@ -52,7 +54,7 @@
 #define LIMIT		(64u << 20)	/* of an answer */
 #define ANSWER_S	30
 
-FUZZ_STRIDE(61);		/* an input takes some ms: a start, a stop */
+FUZZ_STRIDE(97);		/* an input takes some ms: a start, a stop */
 
 /* --- the broker --- */
 
@@ -147,9 +149,8 @@ delete(const char *name, const struct stat *st, int type, struct FTW *ftw)
 }
 
 static void
-stop(void)
+clean(void)
 {
-	broker_stop(broker);
 	CHECK(nftw(path, delete, 16, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
@@ -699,6 +700,18 @@ check_alive(void)
 	peer_close(&p);
 }
 
+static void
+run(struct slice in, unsigned flags)
+{
+	start();
+	if ((flags & RAW) != 0)
+		run_raw(in);
+	else
+		run_session(in, flags);
+	check_alive();
+	broker_stop(broker);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -709,12 +722,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!ready)
 		init();
 	ready = true;
-	start();
-	if ((data[0] & RAW) != 0)
-		run_raw(slice_of(data + 1, size - 1));
-	else
-		run_session(slice_of(data + 1, size - 1), data[0]);
-	check_alive();
-	stop();
+	run(slice_of(data + 1, size - 1), data[0]);
+	if ((data[0] & AGAIN) != 0)
+		run(slice_of(data + 1, size - 1), data[0]);
+	clean();
 	return (0);
 }

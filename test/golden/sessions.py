@@ -19,7 +19,7 @@ from make import HERE, message_class, served
 
 FOLDER = os.path.join(HERE, '..', 'fuzz', 'corpus', 'session')
 SECOND, NO_WAIT = 0x8000, 0x4000        # of a step
-RAW, NO_FIT, LEAVE = 1, 2, 4            # of a session
+RAW, NO_FIT, LEAVE, AGAIN = 1, 2, 4, 8  # of a session
 GIVEN = -2                              # the broker said it before
 GIVEN_ID = uuid.UUID(int=(1 << 128) - 1)
 GIVEN_MEMBER = '$'
@@ -302,6 +302,11 @@ def transaction_session():
         init_producer('x', True)]
 
 
+def open_session():
+    """Ends within a transaction."""
+    return transaction_session()[:13]
+
+
 def fenced_session():
     one = batch([b'in'], producer=True, transactional=True)
     return [
@@ -392,6 +397,10 @@ def configs_session():
                  configuration_keys=['retention.ms', 'segment.bytes']),
             dict(resource_type=4, resource_name='1',
                  configuration_keys=None)])),
+        ('ListConfigResources', dict(resource_types=[2, 4])),
+        ('UpdateFeatures', dict(timeout_ms=10, feature_updates=[dict(
+            feature='transaction.version', max_version_level=2,
+            allow_downgrade=False, upgrade_type=1)])),
         produce(batch([b'x' * 99])), fetch()]
 
 
@@ -482,6 +491,11 @@ def main():
             session(name + '-mid', steps(), 0,
                     lambda low, high: (low + high) // 2)
     session('lost', lost_session(), LEAVE, lambda low, high: high)
+    session('open-again', open_session(), AGAIN, lambda low, high: high)
+    for name in ('records', 'producer', 'transaction', 'group', 'static',
+                 'configs'):
+        session(name + '-again', SESSIONS[name](), AGAIN,
+                lambda low, high: high)
     session('no_fit', codecs_session()[:5], NO_FIT, lambda low, high: high)
     write('raw', RAW, raw([hello(), create(), metadata(), fetch()]))
     write('odd', 0, odd())
