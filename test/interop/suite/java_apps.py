@@ -358,7 +358,9 @@ def mirror(c):
     kafka = Kafka(java)
     java.create(broker, "ours", 2, retention_ms=7200000)
     java.create(kafka, "theirs", 1)
-    java.produce(broker, "ours", LINES)
+    # With keys, so that both partitions have some.
+    java.produce(broker, "ours", ["%d\t%s" % kv for kv in enumerate(LINES)],
+                 "--reader-property", "parse.key=true")
     java.produce(kafka, "theirs", LINES)
     java.consume(broker, "ours", len(LINES), "--group", "g")
     settings = {"leat.bootstrap.servers": broker.address,
@@ -391,12 +393,18 @@ def mirror(c):
             kafka, "topics", "--describe", "--topic", "leat.ours"), 60)
 
     def groups():
-        def lag():
-            text = java.at(kafka, "consumer-groups", "--describe", "--group",
-                           "g", status=None)
-            rows = re.findall(r"g\s+leat\.ours\s+\d\s+(\d+)\s+(\d+)", text)
-            return len(rows) == 2 and sum(int(a) for a, _ in rows) == 1000
-        mm.wait_for("the group's offsets", lag, 90)
+        def offsets(at, topic):
+            text = java.at(at, "consumer-groups", "--describe", "--group", "g",
+                           status=None)
+            return dict(re.findall(r"g\s+%s\s+(\d)\s+(\d+)" %
+                                   re.escape(topic), text))
+
+        ours = offsets(broker, "ours")
+        expect("partitions that were read", sorted(ours), ["0", "1"])
+        expect("records that were read", sum(map(int, ours.values())),
+               len(LINES))
+        mm.wait_for("the group's offsets %r" % ours, lambda: offsets(
+            kafka, "leat.ours") == ours, 90)
 
     c.op("from leat into Apache Kafka", both, kafka, "leat.ours", LINES, 2)
     c.op("from Apache Kafka into leat", both, broker, "apache.theirs", LINES,
