@@ -368,6 +368,7 @@ def mirror(c):
                 "leat->apache.enabled": "true", "leat->apache.topics": "ours",
                 "apache->leat.enabled": "true",
                 "apache->leat.topics": "theirs", "replication.factor": 1,
+                "plugin.discovery": "service_load",
                 "emit.checkpoints.interval.seconds": 1,
                 "refresh.topics.interval.seconds": 2,
                 "refresh.groups.interval.seconds": 2,
