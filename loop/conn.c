@@ -172,10 +172,11 @@ deliver(struct conn *c, int64_t until)
 	}
 }
 
+/* The end comes behind the input: not before a task that is to deliver it. */
 static void
 deliver_eof(struct conn *c)
 {
-	if (!c->eof || c->eof_told || c->behind || !may_deliver(c))
+	if (!c->eof || c->eof_told || c->task.queued || !may_deliver(c))
 		return;
 	c->eof_told = true;
 	if (c->ops->eof != NULL)

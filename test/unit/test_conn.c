@@ -631,6 +631,47 @@ START_TEST(test_turns)
 }
 END_TEST
 
+/* An owner that is busy for a while wants nothing meanwhile; input that it
+ * wants again then is not overtaken by the end behind it. */
+
+static struct loop_task not_busy;
+
+static void
+want_again(struct loop_task *t)
+{
+	(void)t;
+	conn_want(c, 1);
+}
+
+static void
+busy_data(struct conn *conn, void *ctx)
+{
+	(void)ctx;
+	conn_consume(conn, 1);
+	if (saw.data++ > 0)
+		return;
+	conn_want(conn, 100);
+	loop_post(l, &not_busy);
+	close(peer);
+	peer = -1;
+}
+
+START_TEST(test_eof_behind_input)
+{
+	static const struct conn_ops ops = {
+		.data = busy_data, .closed = on_closed
+	};
+
+	not_busy = (struct loop_task){ .fn = want_again };
+	connect_pair(&ops, NULL);
+	write_all(peer, "ab", 2);
+	run_loop(l);
+	ck_assert_uint_eq(saw.data, 2);
+	ck_assert(saw.clean);
+	ck_assert_uint_eq(saw.left, 0);
+}
+END_TEST
+
 /* The end. */
 
 START_TEST(test_peer_closes)
@@ -912,6 +953,7 @@ cases(void)
 	tcase_add_test(t, test_pause_inside);
 	tcase_add_test(t, test_resume_in_drained);
 	tcase_add_test(t, test_turns);
+	tcase_add_test(t, test_eof_behind_input);
 	tcase_add_test(t, test_peer_closes);
 	tcase_add_test(t, test_half_close);
 	tcase_add_test(t, test_reset);
