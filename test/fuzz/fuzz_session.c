@@ -22,6 +22,7 @@
  * another one afterwards.
  */
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <ftw.h>
 #include <netinet/in.h>
@@ -391,7 +392,10 @@ peer_connect(struct peer *p)
 	sin.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CHECK(p->fd != -1);
-	CHECK(connect(p->fd, (struct sockaddr *)&sin, sizeof sin) == 0);
+	/* libFuzzer has an alarm. */
+	while (connect(p->fd, (struct sockaddr *)&sin, sizeof sin) == -1)
+		if (errno != EINTR)
+			err(1, "connect");
 	setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
 	setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 	setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -412,7 +416,9 @@ peer_write(struct peer *p, const uint8_t *b, size_t n)
 {
 	ssize_t done;
 
-	while (n > 0 && (done = send(p->fd, b, n, MSG_NOSIGNAL)) > 0) {
+	while (n > 0 && ((done = send(p->fd, b, n, MSG_NOSIGNAL)) > 0 ||
+	    errno == EINTR)) {
+		done = done == -1 ? 0 : done;
 		b += done;
 		n -= (size_t)done;
 	}
