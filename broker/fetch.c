@@ -57,8 +57,8 @@ struct fetch {			/* owner: its loop */
 	atomic_bool		 woken;		/* the task is on its way */
 	bool			 waiting;	/* in the loop's list */
 	bool			 final;		/* answer with what there is */
-	bool			 due;		/* more is there, not synced */
-	bool			 brief;		/* waits for that alone */
+	bool			 due;		/* more is appended, not synced */
+	bool			 brief;		/* waits for no more than that */
 	bool			 answered;	/* the task frees it */
 	struct fetch		*next, **prev;
 };
