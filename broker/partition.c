@@ -543,16 +543,20 @@ void
 partition_wait(struct partition *p, struct sync_wait *w)
 {
 	struct err err = ERR_INIT;
+	int64_t synced;
 
 	if (partition_open(p, &err) == -1) {
 		completion_done(&w->done, &err);
 		return;
 	}
 	mutex_lock(&p->lock);
-	if (atomic_load(&p->state) == PARTITION_OPEN &&
-	    seglog_synced(p->log) < seglog_end(p->log)) {
-		partition_wait_locked(p, w);
-		w = NULL;
+	if (atomic_load(&p->state) == PARTITION_OPEN) {
+		synced = seglog_synced(p->log);
+		if (synced < seglog_end(p->log)) {
+			partition_wait_locked(p, w);
+			w = NULL;
+		} else	/* the flusher may not have come to this yet */
+			partition_txn_synced(p, synced);
 	}
 	mutex_unlock(&p->lock);
 	if (w != NULL)
