@@ -19,9 +19,6 @@
 #include "kafka/errors.h"
 #include "kafka/messages.h"
 
-#define RESOURCE_TOPIC	2
-#define RESOURCE_BROKER	4
-
 #define SOURCE_STATIC	CONFIG_SOURCE_OF(DEFAULTS_FILE)
 #define SOURCE_DEFAULT	CONFIG_SOURCE_OF(DEFAULTS_BUILTIN)
 

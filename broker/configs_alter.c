@@ -22,10 +22,6 @@
 #include "kafka/errors.h"
 #include "kafka/messages.h"
 
-enum {
-	RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4, RESOURCE_BROKER_LOGGER = 8,
-	RESOURCE_CLIENT_METRICS = 16, RESOURCE_GROUP = 32
-};
 enum { OP_SET, OP_DELETE, OP_APPEND, OP_SUBTRACT };
 
 struct alteration {

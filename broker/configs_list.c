@@ -7,21 +7,18 @@
 
 #include "broker/broker_priv.h"
 #include "broker/topic.h"
+#include "broker/topic_config.h"
 #include "kafka/errors.h"
 #include "kafka/messages.h"
-
-enum {	/* resource types */
-	TOPIC = 2, BROKER = 4, BROKER_LOGGER = 8, CLIENT_METRICS = 16,
-	GROUP = 32
-};
 
 typedef struct km_list_config_resources_response_resource resource_out;
 
 static bool
 known(int8_t type)
 {
-	return (type == TOPIC || type == BROKER || type == BROKER_LOGGER ||
-	    type == CLIENT_METRICS || type == GROUP);
+	return (type == RESOURCE_TOPIC || type == RESOURCE_BROKER ||
+	    type == RESOURCE_BROKER_LOGGER || type == RESOURCE_CLIENT_METRICS ||
+	    type == RESOURCE_GROUP);
 }
 
 /* Version 0 asks for client metrics alone; no type means all. */
@@ -32,7 +29,7 @@ asked(const struct request *r, int8_t type)
 	int32_t i;
 
 	if (r->version == 0)
-		return (type == CLIENT_METRICS);
+		return (type == RESOURCE_CLIENT_METRICS);
 	for (i = 0; i < in->resource_types.n; i++)
 		if (in->resource_types.v[i] == type)
 			return (true);
@@ -57,20 +54,21 @@ list(struct request *r, struct km_list_config_resources_response *resp)
 	size_t i, n = 0;
 	char id[16];
 
-	if (asked(r, TOPIC))
+	if (asked(r, RESOURCE_TOPIC))
 		n = topic_list(r->broker, &v);
 	KARRAY_NEW(resp->config_resources,
 	    &kd_list_config_resources_response_resource, n + 1, &r->arena);
 	resp->config_resources.n = 0;
 	for (i = 0; i < n; i++) {
-		add(resp, TOPIC, arena_copy(&r->arena,
+		add(resp, RESOURCE_TOPIC, arena_copy(&r->arena,
 		    slice_str(v[i]->name)));
 		topic_unref(v[i]);
 	}
 	free(v);
 	snprintf(id, sizeof id, "%d", r->broker->node_id);
-	if (asked(r, BROKER))
-		add(resp, BROKER, arena_copy(&r->arena, slice_str(id)));
+	if (asked(r, RESOURCE_BROKER))
+		add(resp, RESOURCE_BROKER, arena_copy(&r->arena,
+		    slice_str(id)));
 }
 
 void

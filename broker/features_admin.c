@@ -2,12 +2,12 @@
  * UpdateFeatures (KIP-584): what ApiVersions says is finalized stays as it is.
  * Asking for the level that is there succeeds, as it does with Kafka.
  */
+#include <stdio.h>
+
 #include "broker/broker_priv.h"
 #include "broker/server.h"
 #include "kafka/errors.h"
 #include "kafka/messages.h"
-
-#include <stdio.h>
 
 /* Kinds of an update (KIP-778). */
 enum { UPGRADE = 1, SAFE_DOWNGRADE, UNSAFE_DOWNGRADE };

@@ -447,7 +447,7 @@ static void
 mark_dirty(struct partition *p)
 {
 	if (p->dirty) {
-		if (in_hurry(p))
+		if (!p->hurried && in_hurry(p))
 			hurry(p);
 		return;
 	}

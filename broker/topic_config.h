@@ -26,6 +26,12 @@ enum topic_key {
 	TOPIC_NKEYS
 };
 
+/* What has a configuration, as requests name it (ConfigResource.Type). */
+enum {
+	RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4, RESOURCE_BROKER_LOGGER = 8,
+	RESOURCE_CLIENT_METRICS = 16, RESOURCE_GROUP = 32
+};
+
 /* As DescribeConfigs numbers them. */
 enum topic_key_type {
 	TOPIC_KEY_BOOL = 1, TOPIC_KEY_STRING = 2, TOPIC_KEY_INT = 3,

@@ -15,10 +15,10 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "base/log.h"
 #include "kafka/records.h"
 #include "seglog/seglog.h"
 #include "test/fuzz/fuzz.h"
+#include "test/fuzz/scratch.h"
 
 #define GROUPS	1
 #define FIT	2
@@ -28,24 +28,7 @@
 static struct fs fast;
 static int dir = -1;
 
-static void
-quiet(enum log_level level, const char *line, void *ctx)
-{
-	(void)level;
-	(void)line;
-	(void)ctx;
-}
-
-static int
-no_sync(const struct fs *fs, int fd, struct err *e)
-{
-	(void)fs;
-	(void)fd;
-	(void)e;
-	return (0);
-}
-
-static char path[] = "/tmp/leat-fuzz-XXXXXX";
+static const char *path;
 
 static void
 clean(void)
@@ -64,10 +47,7 @@ leave(void)
 static void
 init(void)
 {
-	log_set_sink(quiet, NULL);
-	fast = fs_real;
-	fast.sync = fast.sync_dir = no_sync;
-	CHECK(mkdtemp(path) != NULL);
+	scratch_begin(&path, &fast);
 	dir = open(path, O_RDONLY | O_DIRECTORY);
 	CHECK(dir != -1);
 	atexit(leave);

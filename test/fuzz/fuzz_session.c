@@ -35,13 +35,13 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "kafka/frame.h"
 #include "kafka/messages.h"
 #include "kafka/records.h"
 #include "test/fuzz/fuzz.h"
+#include "test/fuzz/scratch.h"
 
 #define RAW		1
 #define NO_FIT		2
@@ -59,7 +59,7 @@ FUZZ_STRIDE(97);		/* an input takes some ms: a start, a stop */
 
 /* --- the broker --- */
 
-static char path[] = "/tmp/leat-fuzz-XXXXXX";
+static const char *path;
 static struct broker *broker;
 static struct fs fast;
 
@@ -81,32 +81,6 @@ static const char *const settings[][2] = {
 };
 
 static void
-quiet(enum log_level level, const char *line, void *ctx)
-{
-	(void)level;
-	(void)line;
-	(void)ctx;
-}
-
-static int
-no_sync(const struct fs *fs, int fd, struct err *e)
-{
-	(void)fs;
-	(void)fd;
-	(void)e;
-	return (0);
-}
-
-static void
-no_start(const struct fs *fs, int fd, off_t off, off_t len)
-{
-	(void)fs;
-	(void)fd;
-	(void)off;
-	(void)len;
-}
-
-static void
 leave(void)
 {
 	rmdir(path);
@@ -115,11 +89,7 @@ leave(void)
 static void
 init(void)
 {
-	log_set_sink(quiet, NULL);
-	fast = fs_real;
-	fast.sync = fast.sync_dir = no_sync;
-	fast.start = no_start;
-	CHECK(mkdtemp(path) != NULL);
+	scratch_begin(&path, &fast);
 	atexit(leave);
 }
 
