@@ -27,7 +27,7 @@
 #define FILE_VERSION	1
 #define FILE_PENDING	((uint64_t)16 << 20)	/* put and not synced */
 #define FILE_READ	((size_t)1 << 20)	/* one read of takes */
-#define FILE_AHEAD	((uint64_t)4 << 20)	/* in units not leased yet that
+#define FILE_AHEAD	((uint64_t)8 << 20)	/* in units not leased yet that
 						   were not read back */
 #define FILE_FLUSHERS	2
 #define FILE_SPARES	2			/* segments to be used again */

@@ -20,7 +20,7 @@ export TMPDIR
 . "${srcdir:-.}/test/e2e/lib.sh"
 
 LINES=${BENCH_LINES:-5000000}
-REPEAT=${BENCH_REPEAT:-3}
+REPEAT=${BENCH_REPEAT:-5}
 WARM=$((LINES * 640))		# bytes: twice the input, and more
 RUN_MAX=120			# seconds of one run; then it has failed
 IN=$D/log/input.log
