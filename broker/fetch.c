@@ -5,6 +5,9 @@
  * A fetch that does not find min_bytes waits on all its partitions: each has
  * it in its list of watchers, and the flusher posts its task when a synced end
  * has moved.  Watching comes before the last look, so no movement is missed.
+ * One that must not wait (max_wait_ms 0) and has come to the end waits all the
+ * same for a sync that is on its way, a moment at most: asking again would
+ * take as long.
  * With read_committed the end is the last stable offset, which moves together
  * with the synced end, as it waits for synced markers.
  * Which partitions a request is about says fetch_session.h.
@@ -30,6 +33,7 @@
 /* A partition that is asked for costs memory for the answer as well. */
 #define PARTS_MAX	100000
 #define READ_COMMITTED	1		/* isolation_level */
+#define MOMENT_MS	5		/* for records that are appended */
 
 struct fetch_part {
 	struct watcher		 watcher;
@@ -53,6 +57,8 @@ struct fetch {			/* owner: its loop */
 	atomic_bool		 woken;		/* the task is on its way */
 	bool			 waiting;	/* in the loop's list */
 	bool			 final;		/* answer with what there is */
+	bool			 due;		/* more is there, not synced */
+	bool			 brief;		/* waits for that alone */
 	bool			 answered;	/* the task frees it */
 	struct fetch		*next, **prev;
 };
@@ -101,8 +107,10 @@ look_at(struct fetch_part *fp, size_t max, bool one, const struct request *r)
 		return;
 	}
 	limit = in->isolation_level == READ_COMMITTED ? fp->stable : fp->high;
-	if (fp->want->offset >= fp->high)
+	if (fp->want->offset >= fp->high) {
 		partition_followed(fp->p);
+		fp->fetch->due |= seglog_end(log) > fp->high;
+	}
 	if (max == 0 || fp->want->offset >= limit)
 		return;
 	if (seglog_read(log, fp->want->offset, limit, max, one, &fp->range,
@@ -475,6 +483,14 @@ look_again(struct fetch *f)
 }
 
 static void
+finish_now(struct fetch *f)
+{
+	f->final = true;
+	(void)collect(f);
+	respond(f);
+}
+
+static void
 on_task(struct loop_task *t)
 {
 	struct fetch *f = container_of(t, struct fetch, task);
@@ -482,16 +498,10 @@ on_task(struct loop_task *t)
 	atomic_store(&f->woken, false);
 	if (f->answered)
 		fetch_free(f);
+	else if (f->brief)
+		finish_now(f);
 	else
 		look_again(f);
-}
-
-static void
-finish_now(struct fetch *f)
-{
-	f->final = true;
-	(void)collect(f);
-	respond(f);
 }
 
 static void
@@ -526,7 +536,7 @@ wait_for_more(struct fetch *f)
 	bl->fetches = f;
 	f->task.fn = on_task;
 	timer_init(&f->timer, bl->loop, on_timer);
-	timer_arm(&f->timer, f->in->max_wait_ms);
+	timer_arm(&f->timer, f->brief ? MOMENT_MS : f->in->max_wait_ms);
 	f->r->gone = on_gone;
 	f->r->data = f;
 	look_again(f);
@@ -627,7 +637,8 @@ handle_fetch(struct request *r)
 		return;
 	}
 	f = fetch_new(r, &plan);
-	if (collect(f) || in->max_wait_ms <= 0 ||
+	f->brief = in->max_wait_ms <= 0;
+	if (collect(f) || (f->brief && !f->due) ||
 	    atomic_load(&r->broker->stopping))
 		respond(f);
 	else

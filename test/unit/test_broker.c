@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "kafka/compress.h"
@@ -548,6 +549,55 @@ START_TEST(long_poll)
 }
 END_TEST
 
+static struct fs slow_disk;
+static _Atomic int64_t sync_ns;
+
+static int
+slow_sync(const struct fs *fs, int file, struct err *e)
+{
+	struct timespec t = { .tv_nsec = (long)atomic_load(&sync_ns) };
+
+	(void)fs;
+	nanosleep(&t, NULL);
+	return (fs_real.sync(&fs_real, file, e));
+}
+
+/* max_wait 0: a sync that is on its way is waited for, but a moment only. */
+START_TEST(no_wait)
+{
+	struct bed_fetch f = { .version = 11, .topic = "t", .min_bytes = 1 };
+	int64_t t0, base, least = INT64_MAX;
+	int i, found = 0;
+
+	slow_disk = fs_real;
+	slow_disk.sync = slow_sync;
+	dirfd_ = unit_dir(dir);
+	bed_start(&bed, &slow_disk, dir, NULL);
+	fd = bed_connect(&bed);
+	ck_assert_int_eq(bed_create(fd, "t", 1, NULL), 0);
+	atomic_store(&sync_ns, 2000000);
+	for (i = 0; i < 20; i++) {
+		ck_assert_int_eq(bed_produce(fd, "t", 0, 1, "x", 1, &base), 0);
+		f.offset = base;
+		found += bed_count(bed_fetch(fd, &f)->records) == 1;
+	}
+	ck_assert_int_gt(found, 0);
+	ck_assert_int_eq(bed_produce(fd, "t", 0, -1, "x", 1, NULL), 0);
+	atomic_store(&sync_ns, 400000000);
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(bed_produce(fd, "t", 0, 1, "x", 1, &base), 0);
+		f.offset = base;
+		t0 = clock_mono_ns();
+		(void)bed_fetch(fd, &f);
+		if (clock_mono_ns() - t0 < least)
+			least = clock_mono_ns() - t0;
+	}
+	ck_assert_int_lt(least, 300000000);
+	atomic_store(&sync_ns, 0);
+	end();
+}
+END_TEST
+
 /* min_bytes is waited for, over several appends; the time ends it. */
 START_TEST(min_bytes)
 {
@@ -896,6 +946,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &fetch_refused },
 	{ .fn = &pipelined },
 	{ .fn = &long_poll },
+	{ .fn = &no_wait },
 	{ .fn = &min_bytes },
 	{ .fn = &long_poll_ends },
 	{ .fn = &acks_zero },
