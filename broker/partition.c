@@ -33,6 +33,7 @@
 
 #define METADATA	"partition.metadata"
 #define SNAPSHOT_BYTES	(64 << 20)	/* appended between two snapshots */
+#define ZERO_AHEAD	((uint64_t)256 << 10)
 #define FOLLOWED_NS	(INT64_C(100) * 1000000)
 #define LATER_BYTES	((int64_t)4 << 20) /* unsynced, without a hurry */
 #define SEGMENT_FLOOR	(16u << 20)	/* of what dir.max.bytes implies */
@@ -262,6 +263,7 @@ open_log(struct partition *p, const char *name, struct err *e)
 		.segment_bytes = partition_segment_bytes(p),
 		.segment_ms = c->num[TOPIC_SEGMENT_MS],
 		.index_interval = (uint32_t)c->num[TOPIC_INDEX_INTERVAL],
+		.zero_ahead = ZERO_AHEAD, .zero_earned = true,
 		.leader_epoch = b->leader_epoch,
 		.recovery_offset = p->recovery_offset,
 		.scan = on_scan, .scan_batch = on_scan_control,

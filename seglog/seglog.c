@@ -27,6 +27,8 @@
 #include "base/mem.h"
 
 #define STACK_BATCHES	32
+#define ZERO_WORTH	8	/* appends that a step should be enough for */
+#define ZERO_UNIT	UINT64_C(4096)
 #define START_BYTES	((uint64_t)128 << 10) /* an append that is worth it */
 
 /* --- numbers --- */
@@ -354,18 +356,37 @@ roll_due(struct seglog *log, uint64_t bytes, int64_t next)
 	return (age > 0 && clock_wall_ms() - s->since_ms >= age);
 }
 
+/* How much to zero in one go. */
+static uint64_t
+zero_step(struct seglog *log, const struct segment *s)
+{
+	uint64_t step = log->opt.zero_ahead, unsynced;
+
+	if (!log->opt.zero_earned)
+		return (step);
+	mutex_lock(&log->lock);
+	unsynced = s->size - s->synced_size;
+	mutex_unlock(&log->lock);
+	if (unsynced > step / ZERO_WORTH)
+		return (0);
+	return (s->size < step ? (s->size + ZERO_UNIT - 1) & -ZERO_UNIT : step);
+}
+
 /* Zeroes for the next small appends; what fails here fails again, and with a
  * better message, in the write itself. */
 static void
 zero_ahead(struct seglog *log, struct segment *s, uint64_t bytes)
 {
 	const struct fs *fs = log->opt.fs;
-	uint64_t step = log->opt.zero_ahead;
 	uint64_t limit = atomic_load(&log->segment_bytes);
 	struct err why = ERR_INIT;
+	uint64_t step;
 
-	if (step == 0 || log->no_zero || s->size + bytes <= s->zeroed ||
-	    bytes > step / 8)
+	if (log->opt.zero_ahead == 0 || log->no_zero ||
+	    s->size + bytes <= s->zeroed)
+		return;
+	step = zero_step(log, s);
+	if (bytes > step / ZERO_WORTH)
 		return;
 	if (s->zeroed < s->size)
 		s->zeroed = s->size;

@@ -45,6 +45,9 @@ struct seglog_options {
 	uint32_t	 index_interval;/* bytes of log per index entry */
 	uint64_t	 zero_ahead;	/* pre-zero the active segment in steps
 					   of this; 0: grow as written */
+	bool		 zero_earned;	/* zeroes never more than the segment
+					   has bytes, and only while syncs
+					   follow small appends closely */
 	unsigned	 spares;	/* this many trimmed segments are kept
 					   to be written again; only for a
 					   log whose `closes` knows its own

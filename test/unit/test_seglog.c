@@ -474,6 +474,52 @@ START_TEST(test_clean_reopen)
 }
 END_TEST
 
+static uint64_t
+file_size(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(fstatat(dir, "00000000000000000000.log", &st, 0), 0);
+	return ((uint64_t)st.st_size);
+}
+
+/* zero_earned: at most as many zeroes as bytes, and none between appends that
+ * no sync follows. */
+START_TEST(test_zero_earned)
+{
+	struct seglog_options o = setup();
+	uint64_t bytes, ahead = 0, most = 0;
+	int i;
+
+	o.zero_ahead = 1 << 15;
+	o.zero_earned = true;
+	log_ = log_open(&o, NULL);
+	for (i = 0; i < 2000; i++) {
+		log_put(log_, 1, 50, i);
+		log_sync(log_);
+		bytes = seglog_bytes(log_);
+		ck_assert_uint_ge(file_size(), bytes);
+		ck_assert_uint_le(file_size(), 2 * bytes + 4096);
+		if (file_size() - bytes > most)
+			most = file_size() - bytes;
+		ahead += file_size() > bytes;
+	}
+	ck_assert_uint_gt(ahead, 1900);
+	ck_assert_uint_gt(most, 1 << 14);
+	ck_assert_uint_le(most, 1 << 15);
+	while (file_size() > seglog_bytes(log_))
+		log_put(log_, 1, 1000, i);
+	for (i = 0; i < 20; i++) {
+		log_put(log_, 1, 1000, i);
+		ck_assert_uint_eq(file_size(), seglog_bytes(log_));
+	}
+	log_sync(log_);
+	reopen(0);
+	ck_assert_uint_eq(file_size(), seglog_bytes(log_));
+	done();
+}
+END_TEST
+
 struct seen {
 	int64_t	next;
 	int	headers, batches;
@@ -712,6 +758,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &test_times },
 	{ .fn = &test_index_damage },
 	{ .fn = &test_clean_reopen },
+	{ .fn = &test_zero_earned },
 	{ .fn = &test_scan },
 	{ .fn = &test_disk_full },
 	{ .fn = &test_destroy },
