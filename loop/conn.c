@@ -12,7 +12,9 @@
  *
  * Turns: a peer that floods us fills a buffer with requests that take the owner
  * milliseconds.  So deliver stops after TURN_NS, and nothing is read before it
- * has come to the end of the buffer in later rounds.
+ * has come to the end of the buffer in later turns.  A connection that has used
+ * up a turn is heavy until one of its turns is shorter: what it sends then
+ * waits behind what the light ones send, whose answers are awaited.
  */
 #include "loop/conn.h"
 
@@ -33,7 +35,7 @@
 #include "loop/outq.h"
 
 #define READ_BUDGET	(1024 * 1024)	/* per wakeup, then others' turn */
-#define TURN_NS		100000		/* of the owner, likewise */
+#define TURN_NS		50000		/* of the owner, likewise */
 #define WRITE_BUDGET	(4 * 1024 * 1024)
 #define LINGER_MS	2000
 #define STALL_MS	30000	/* of a finish without conn_idle */
@@ -56,6 +58,8 @@ struct conn {			/* its loop's */
 	bool		 delivering;	/* deliver looks at the input again */
 	bool		 behind;	/* its turn was over with input left:
 					   the task goes on */
+	bool		 heavy;		/* its last turn was used up */
+	bool		 readable;	/* to be read by the task */
 	bool		 paused;
 	bool		 eof;		/* the peer sends no more */
 	bool		 eof_told;
@@ -145,10 +149,23 @@ post(struct conn *c)
 		loop_post(c->loop, &c->task);
 }
 
+static void
+post_late(struct conn *c)
+{
+	if (!c->freed && !c->task.queued)
+		loop_post_late(c->loop, &c->task);
+}
+
 static int64_t
-turn_end(void)
+turn_begin(void)
 {
 	return (clock_mono_ns() + TURN_NS);
+}
+
+static void
+turn_over(struct conn *c, int64_t until)
+{
+	c->heavy = clock_mono_ns() >= until;
 }
 
 static void
@@ -164,9 +181,10 @@ deliver(struct conn *c, int64_t until)
 		c->delivering = false;
 		if (inbuf_len(&c->in) == len && c->in.want <= want)
 			return;
-		if (may_deliver(c) && clock_mono_ns() >= until) {
+		if (may_deliver(c) && inbuf_len(&c->in) >= c->in.want &&
+		    clock_mono_ns() >= until) {
 			c->behind = true;
-			post(c);
+			post_late(c);
 			return;
 		}
 	}
@@ -205,12 +223,12 @@ read_some(struct conn *c, bool *more)
 }
 
 static void
-on_readable(struct conn *c)
+read_on(struct conn *c, int64_t until)
 {
-	int64_t until = turn_end();
 	size_t n, total = 0;
 	bool more = true;
 
+	c->readable = false;
 	while (more && total < READ_BUDGET && may_deliver(c) && !c->eof &&
 	    !c->behind) {
 		n = read_some(c, &more);
@@ -218,6 +236,21 @@ on_readable(struct conn *c)
 		if (n > 0)
 			deliver(c, until);
 	}
+}
+
+static void
+on_readable(struct conn *c)
+{
+	int64_t until;
+
+	if (c->heavy) {
+		c->readable = true;
+		post_late(c);
+		return;
+	}
+	until = turn_begin();
+	read_on(c, until);
+	turn_over(c, until);
 	deliver_eof(c);
 }
 
@@ -336,10 +369,17 @@ static void
 on_task(struct loop_task *t)
 {
 	struct conn *c = container_of(t, struct conn, task);
+	bool turn = c->behind || c->readable;
+	int64_t until;
 
 	enter(c);
 	if (!c->freed) {
-		deliver(c, turn_end());
+		until = turn_begin();
+		deliver(c, until);
+		if (c->readable)
+			read_on(c, until);
+		if (turn)
+			turn_over(c, until);
 		deliver_eof(c);
 	}
 	leave(c);

@@ -1,7 +1,8 @@
 /*
  * A listener has one socket per address of its host.  Whether it accepts now
  * depends on three brakes: the owner's pause, the limit of places, and a
- * short pause after the process or the system ran out of something; set_wants
+ * short pause after the process or the system ran out of something, or when
+ * so many come that accepting them keeps the loop from those it has; set_wants
  * is the one place that looks at them.
  *
  * listener_leave comes from any thread.  `full` is set by the loop before it
@@ -24,13 +25,15 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/addr.h"
 #include "loop/bind.h"
 
 #define BACKLOG		1024
-#define ROUND		64	/* accepted per wakeup, then others' turn */
+#define TURN_NS		150000	/* of accepting, then others' turn */
+#define STORM_MS	1	/* for them, if a turn was not enough */
 #define SHORT_MS	100	/* pause when descriptors or memory are short */
 
 struct lsock {
@@ -169,13 +172,19 @@ hand_over(struct listener *l, int fd)
 }
 
 static void
+pause_accepting(struct listener *l, int ms)
+{
+	l->is_short = true;
+	set_wants(l);
+	timer_arm(&l->retry, ms);
+}
+
+static void
 pause_shortly(struct listener *l, int err)
 {
 	log_warn(l->what, "cannot accept on %s: %s; trying again in %d ms",
 	    l->name, strerror(err), SHORT_MS);
-	l->is_short = true;
-	set_wants(l);
-	timer_arm(&l->retry, SHORT_MS);
+	pause_accepting(l, SHORT_MS);
 }
 
 /* Lets one waiting peer know, rather than leave it hanging in the backlog. */
@@ -225,18 +234,22 @@ on_acceptable(struct loop_fd *f, unsigned ready)
 {
 	struct lsock *s = container_of(f, struct lsock, io);
 	struct listener *l = s->l;
-	int fd, i;
+	int64_t until = clock_mono_ns() + TURN_NS;
+	int fd;
 
 	(void)ready;
 	/* accepted() may free the listener. */
 	atomic_fetch_add(&l->refs, 1);
-	for (i = 0; i < ROUND && !atomic_load(&l->closed) && !l->paused &&
-	    has_place(l); i++) {
+	while (!atomic_load(&l->closed) && !l->paused && has_place(l)) {
 		fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd != -1)
 			hand_over(l, fd);
 		else if (!accept_failed(l, s->fd, errno))
 			break;
+		if (clock_mono_ns() >= until) {
+			pause_accepting(l, STORM_MS);
+			break;
+		}
 	}
 	unref(l);
 }

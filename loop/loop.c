@@ -3,7 +3,9 @@
  * of posted tasks is ours, because libevent's would need its locks on every
  * call.
  *
- * A round is: wait, run what is ready, run the tasks posted so far.  Tasks
+ * A round is: wait, run what is ready, run the tasks posted so far, then some
+ * of those that are late, at least one: whoever has much to do takes turns with
+ * others of his kind, and all of them are one in the eyes of the rest.  Tasks
  * lie on a stack that any thread pushes to and the loop takes whole and
  * reverses, so no pop races a push.  The eventfd is written only when the
  * loop said that it is about to sleep: it stores `asleep` and then looks at
@@ -30,6 +32,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
+#define LATE_NS		50000	/* of a round for late tasks */
 #define TIMER_MAX_MS	INT64_C(315360000000)	/* ten years */
 
 struct timer_impl {
@@ -45,6 +48,7 @@ struct loop {			/* its thread's, but the atomics */
 	int64_t			 now;		/* 0: not read in this round */
 	_Atomic uintptr_t	 owner;		/* 0: nobody runs it any more */
 	_Atomic(struct loop_task *) tasks;	/* newest first */
+	struct loop_task	*late, **late_tail;
 	atomic_bool		 asleep;
 	atomic_bool		 stop;
 };
@@ -97,6 +101,7 @@ loop_new(const char *name, struct err *e)
 
 	ignore_sigpipe();
 	l->name = xstrdup(name);
+	l->late_tail = &l->late;
 	if ((l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1) {
 		err_sys(e, "loop %s: eventfd", name);
 		goto err0;
@@ -159,13 +164,37 @@ run_tasks(struct loop *l)
 	return (any);
 }
 
+/* At least one, and no more than were there, until the time is over. */
+static bool
+run_late(struct loop *l, int64_t ns)
+{
+	struct loop_task *t, **end = l->late_tail;
+	int64_t until;
+	bool last;
+
+	if (l->late == NULL)
+		return (false);
+	until = ns == INT64_MAX ? ns : clock_mono_ns() + ns;
+	do {
+		t = l->late;
+		last = &t->next == end;
+		if ((l->late = t->next) == NULL)
+			l->late_tail = &l->late;
+		t->next = NULL;
+		t->queued = false;
+		t->fn(t);
+	} while (!last && clock_mono_ns() < until);
+	return (true);
+}
+
 static void
 run_round(struct loop *l)
 {
 	int flags = EVLOOP_ONCE;
 
 	atomic_store(&l->asleep, true);
-	if (atomic_load(&l->tasks) != NULL || atomic_load(&l->stop))
+	if (atomic_load(&l->tasks) != NULL || l->late != NULL ||
+	    atomic_load(&l->stop))
 		flags |= EVLOOP_NONBLOCK;
 	l->now = 0;
 	if (event_base_loop(l->base, flags) == -1)
@@ -173,6 +202,7 @@ run_round(struct loop *l)
 		    strerror(errno));
 	atomic_store(&l->asleep, false);
 	run_tasks(l);
+	run_late(l, LATE_NS);
 }
 
 void
@@ -214,7 +244,7 @@ loop_free(struct loop *l)
 	if (l == NULL)
 		return;
 	atomic_store(&l->owner, thread_self());
-	while (run_tasks(l))
+	while (run_tasks(l) || run_late(l, INT64_MAX))
 		;
 	event_free(l->wake_ev);
 	event_base_free(l->base);
@@ -260,6 +290,17 @@ loop_post(struct loop *l, struct loop_task *t)
 		t->next = head;
 	while (!atomic_compare_exchange_weak(&l->tasks, &head, t));
 	wake(l);
+}
+
+void
+loop_post_late(struct loop *l, struct loop_task *t)
+{
+	loop_assert(l);
+	CHECK(!t->queued);
+	t->queued = true;
+	t->next = NULL;
+	*l->late_tail = t;
+	l->late_tail = &t->next;
 }
 
 struct call {

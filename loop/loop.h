@@ -47,6 +47,10 @@ struct loop_task {
 	bool			 queued;
 };
 void		 loop_post(struct loop *, struct loop_task *);
+/* The same for work that others shall not have to wait for: it runs behind
+ * what is ready and what was posted, in turn, each round at least one and then
+ * as many as 50 us allow.  The loop's own thread. */
+void		 loop_post_late(struct loop *, struct loop_task *);
 /* Posts and waits until it ran; not from the loop's own thread, and only
  * while the loop runs or will run. */
 void		 loop_call(struct loop *, void (*fn)(void *), void *arg);

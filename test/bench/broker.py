@@ -570,7 +570,7 @@ class Bench:
     def beside(self, broker, way, count, size):
         """The same while hostile clients are at work, which leave the
         processors to the two: they stand for other machines."""
-        attacker = start(["nice", "-n", "19", self.tool, "hostile", "--port",
+        attacker = start(["chrt", "--idle", "0", self.tool, "hostile", "--port",
                           broker.address.split(":")[1], "--way", way,
                           "--count", str(count), "--bytes", str(size)],
                          stdout=subprocess.PIPE, text=True)

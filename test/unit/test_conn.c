@@ -631,6 +631,67 @@ START_TEST(test_turns)
 }
 END_TEST
 
+static unsigned order_light, order_heavy, order;
+
+static void
+light_data(struct conn *conn, void *ctx)
+{
+	(void)ctx;
+	conn_consume(conn, 1);
+	order_light = ++order;
+}
+
+static void
+heavy_data(struct conn *conn, void *ctx)
+{
+	int64_t end = clock_mono_ns() + *(const int64_t *)ctx;
+
+	conn_consume(conn, 1);
+	order_heavy = ++order;
+	while (clock_mono_ns() < end)
+		;
+}
+
+/* Who has used up a turn comes behind the others, until he uses less. */
+START_TEST(test_heavy)
+{
+	static const struct conn_ops heavy = { .data = heavy_data };
+	static const struct conn_ops light = { .data = light_data };
+	int64_t ns = 200000;
+	unsigned first = 0;
+	int sv[2], i;
+
+	connect_pair(&heavy, &ns);
+	write_all(peer, "x", 1);
+	turn_loop(l);
+	ck_assert_uint_eq(order_heavy, 1);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+	other = conn_new(l, sv[0], &light, NULL);
+	turn_loop(l);
+	for (i = 0; i < 10; i++) {
+		order = order_heavy = order_light = 0;
+		write_all(peer, "x", 1);
+		write_all(sv[1], "x", 1);
+		while (order < 2)
+			turn_loop(l);
+		ck_assert_uint_eq(order_light, 1);
+		ck_assert_uint_eq(order_heavy, 2);
+	}
+	ns = 0;
+	for (i = 0; i < 100 && first == 0; i++) {
+		order = order_heavy = order_light = 0;
+		write_all(peer, "x", 1);
+		write_all(sv[1], "x", 1);
+		while (order < 2)
+			turn_loop(l);
+		first += order_heavy == 1;
+	}
+	ck_assert_uint_gt(first, 0);
+	conn_free(other);
+	close(sv[1]);
+}
+END_TEST
+
 /* An owner that is busy for a while wants nothing meanwhile; input that it
  * wants again then is not overtaken by the end behind it. */
 
@@ -953,6 +1014,7 @@ cases(void)
 	tcase_add_test(t, test_pause_inside);
 	tcase_add_test(t, test_resume_in_drained);
 	tcase_add_test(t, test_turns);
+	tcase_add_test(t, test_heavy);
 	tcase_add_test(t, test_eof_behind_input);
 	tcase_add_test(t, test_peer_closes);
 	tcase_add_test(t, test_half_close);

@@ -111,6 +111,68 @@ START_TEST(test_free_runs_what_is_left)
 }
 END_TEST
 
+/* Late tasks: behind the others, one of those that take long a round, and what
+ * one of them posts waits for the next. */
+
+static void
+on_long(struct loop_task *t)
+{
+	int64_t end = clock_mono_ns() + 100000;
+
+	on_letter(t);
+	while (clock_mono_ns() < end)
+		;
+}
+
+static void
+on_late_again(struct loop_task *t)
+{
+	on_letter(t);
+	loop_post_late(l, t);
+}
+
+START_TEST(test_late)
+{
+	struct letter a = LETTER('a', NULL), b = LETTER('b', NULL),
+	    n = LETTER('n', NULL), m = LETTER('m', NULL),
+	    again = LETTER('x', NULL);
+
+	a.task.fn = b.task.fn = on_long;
+	loop_post_late(l, &a.task);
+	loop_post_late(l, &b.task);
+	loop_post(l, &n.task);
+	turn_loop(l);
+	ck_assert_str_eq(trace, "na");
+	loop_post(l, &n.task);
+	turn_loop(l);
+	ck_assert_str_eq(trace, "nanb");
+	again.task.fn = on_late_again;
+	loop_post_late(l, &again.task);
+	turn_loop(l);
+	turn_loop(l);
+	ck_assert_str_eq(trace, "nanbxx");
+	loop_post_late(l, &m.task);
+	again.task.fn = on_letter;
+	turn_loop(l);
+	if (strcmp(trace, "nanbxxx") == 0)	/* the time was over */
+		turn_loop(l);
+	ck_assert_str_eq(trace, "nanbxxxm");
+}
+END_TEST
+
+START_TEST(test_free_runs_late)
+{
+	struct letter b = LETTER('b', NULL), a = LETTER('a', &b);
+	struct loop *keep = l;
+
+	l = make_loop();
+	loop_post_late(l, &a.task);
+	loop_free(l);
+	l = keep;
+	ck_assert_str_eq(trace, "ab");
+}
+END_TEST
+
 /* Many threads post to a loop that sleeps most of the time. */
 
 #define POSTERS	4
@@ -515,6 +577,8 @@ main(void)
 	tcase_add_test(t, test_post_order);
 	tcase_add_test(t, test_post_again);
 	tcase_add_test(t, test_free_runs_what_is_left);
+	tcase_add_test(t, test_late);
+	tcase_add_test(t, test_free_runs_late);
 	tcase_add_test(t, test_post_from_threads);
 	tcase_add_test(t, test_call);
 	tcase_add_test(t, test_stop_before_run);
