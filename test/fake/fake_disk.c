@@ -305,6 +305,8 @@ fake_zero(const struct fs *fs, int fd, off_t at, off_t n, struct err *e)
 	char name[48];
 	int rc, sys;
 
+	if (d->no_zero)
+		return (err_set(e, ERR_REFUSED, "zero: not supported"));
 	name_of_fd(d, fd, name);
 	sys = op_begin(d, &op, FAKE_ZERO, name, off, len);
 	if (sys != 0)
@@ -527,6 +529,12 @@ fake_disk_full_after(struct fake_disk *d, uint64_t bytes)
 	if (__builtin_add_overflow(d->used, bytes, &d->limit))
 		d->limit = UINT64_MAX;
 	mutex_unlock(&d->lock);
+}
+
+void
+fake_disk_no_zero(struct fake_disk *d)
+{
+	d->no_zero = true;
 }
 
 void

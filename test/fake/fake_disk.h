@@ -147,4 +147,7 @@ void	 fake_disk_full_after(struct fake_disk *, uint64_t bytes);
  * control: a test that does not fail over a lying disk tests nothing. */
 void	 fake_disk_lie(struct fake_disk *, bool lie);
 
+/* A file system that cannot zero ahead: zero is refused. */
+void	 fake_disk_no_zero(struct fake_disk *);
+
 #endif

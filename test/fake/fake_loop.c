@@ -145,6 +145,13 @@ loop_post(struct loop *l, struct loop_task *t)
 	mutex_unlock(&lock);
 }
 
+/* Its time stands still while tasks run: none of them keeps others waiting. */
+void
+loop_post_late(struct loop *l, struct loop_task *t)
+{
+	loop_post(l, t);
+}
+
 void
 loop_call(struct loop *l, void (*fn)(void *), void *arg)
 {

@@ -43,6 +43,7 @@ struct fake_disk {
 	int			 fail_sys[FAKE_KINDS];
 	uint64_t		 used, limit;		/* bytes of files */
 	bool			 lie;
+	bool			 no_zero;	/* const */
 	void			(*watch)(struct fake_disk *,
 				    const struct fake_op *, bool, void *);
 	void			*watch_ctx;

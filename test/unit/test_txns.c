@@ -31,16 +31,22 @@ start_with(const char *const *settings)
 
 /* A broker with the topics a and b, and a greeted connection. */
 static int
-begin(void)
+begin_on_disk(void)
 {
 	int fd;
 
-	disk = fake_disk_new();
 	start_with(quick);
 	fd = tp_connect(&bed);
 	ck_assert_int_eq(bed_create(fd, "a", 1, NULL), 0);
 	ck_assert_int_eq(bed_create(fd, "b", 1, NULL), 0);
 	return (fd);
+}
+
+static int
+begin(void)
+{
+	disk = fake_disk_new();
+	return (begin_on_disk());
 }
 
 static void
@@ -499,12 +505,16 @@ START_TEST(a_deleted_topic_drops_out)
 }
 END_TEST
 
-/* A marker that finds no room is written when there is some. */
+/* A marker that finds no room, nor any that was zeroed ahead, is written when
+ * there is some. */
 START_TEST(a_full_disk_delays)
 {
 	struct tp p = { .id = "tx" };
-	int fd = begin(), error;
+	int fd, error;
 
+	disk = fake_disk_new();
+	fake_disk_no_zero(disk);
+	fd = begin_on_disk();
 	OK(tp_init(fd, &p));
 	one_txn(fd, &p, "0", true);
 	wait_state(fd, "tx", "CompleteCommit");
