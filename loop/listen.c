@@ -55,7 +55,7 @@ struct listener {		/* its loop's, but the atomics */
 	unsigned	 max;
 	int		 spare;		/* a descriptor kept for EMFILE */
 	struct loop_timer retry;
-	bool		 paused, is_short;
+	bool		 paused, resting;
 	struct loop	**deal;
 	size_t		 ndeal, next;
 	struct loop_task task;		/* a place is free again */
@@ -89,7 +89,7 @@ unref(struct listener *l)
 static void
 set_wants(struct listener *l)
 {
-	bool on = !l->paused && !l->is_short && !atomic_load(&l->full);
+	bool on = !l->paused && !l->resting && !atomic_load(&l->full);
 	size_t i;
 
 	for (i = 0; i < l->nsocks; i++)
@@ -172,9 +172,9 @@ hand_over(struct listener *l, int fd)
 }
 
 static void
-pause_accepting(struct listener *l, int ms)
+rest(struct listener *l, int ms)
 {
-	l->is_short = true;
+	l->resting = true;
 	set_wants(l);
 	timer_arm(&l->retry, ms);
 }
@@ -184,7 +184,7 @@ pause_shortly(struct listener *l, int err)
 {
 	log_warn(l->what, "cannot accept on %s: %s; trying again in %d ms",
 	    l->name, strerror(err), SHORT_MS);
-	pause_accepting(l, SHORT_MS);
+	rest(l, SHORT_MS);
 }
 
 /* Lets one waiting peer know, rather than leave it hanging in the backlog. */
@@ -241,15 +241,15 @@ on_acceptable(struct loop_fd *f, unsigned ready)
 	/* accepted() may free the listener. */
 	atomic_fetch_add(&l->refs, 1);
 	while (!atomic_load(&l->closed) && !l->paused && has_place(l)) {
+		if (clock_mono_ns() >= until) {
+			rest(l, STORM_MS);
+			break;
+		}
 		fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd != -1)
 			hand_over(l, fd);
 		else if (!accept_failed(l, s->fd, errno))
 			break;
-		if (clock_mono_ns() >= until) {
-			pause_accepting(l, STORM_MS);
-			break;
-		}
 	}
 	unref(l);
 }
@@ -259,7 +259,7 @@ on_retry(struct loop_timer *t)
 {
 	struct listener *l = container_of(t, struct listener, retry);
 
-	l->is_short = false;
+	l->resting = false;
 	set_wants(l);
 }
 

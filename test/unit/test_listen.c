@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -373,22 +374,30 @@ static struct listener *freed_inside;
 static void
 accept_and_free(struct loop *loop, int fd, void *ctx)
 {
-	(void)ctx;
+	int64_t end = clock_mono_ns() + *(const int64_t *)ctx;
+
 	close(fd);
 	listener_leave(freed_inside);
 	listener_free(freed_inside);
 	loop_stop(loop);
+	while (clock_mono_ns() < end)
+		;
 }
 
+/* Row 1: for longer than a turn; the rest behind it does not begin. */
 START_TEST(test_free_inside)
 {
 	struct listen_opts o = { .what = "t", .host = "127.0.0.1" };
 	struct err e = ERR_INIT;
+	int64_t ns = _i * INT64_C(1000000), end;
 	int fd;
 
-	freed_inside = listener_tcp(l, &o, accept_and_free, NULL, &e);
+	freed_inside = listener_tcp(l, &o, accept_and_free, &ns, &e);
 	fd = dial("127.0.0.1", listener_port(freed_inside));
 	run_loop(l);
+	end = clock_mono_ns() + 5 * ns;
+	while (clock_mono_ns() < end)
+		turn_loop(l);
 	close(fd);
 }
 END_TEST
@@ -678,7 +687,7 @@ cases(void)
 	tcase_add_test(t, test_emfile);
 	tcase_add_test(t, test_deal);
 	tcase_add_test(t, test_free_while_dealt);
-	tcase_add_test(t, test_free_inside);
+	tcase_add_loop_test(t, test_free_inside, 0, 2);
 	tcase_add_test(t, test_unix);
 	tcase_add_test(t, test_unix_stale);
 	tcase_add_test(t, test_unix_long_path);
