@@ -75,10 +75,7 @@ gone(struct broker_conn *bc)
 	metric_add_shared(&b->m.connections, -1);
 	listener_leave(b->listener);
 	free(bc);
-	mutex_lock(&b->idle_lock);
-	b->nconns--;
-	mutex_unlock(&b->idle_lock);
-	cond_signal(&b->idle);
+	server_count_down(b, &b->nconns);
 }
 
 /* Sends what is queued, then closes. */
@@ -218,9 +215,7 @@ request_new(struct broker_conn *bc, struct buf *frame, const struct kframe *h)
 	bc->nrequests++;
 	bc->bytes += r->charge;
 	atomic_fetch_add(&b->queued, r->charge);
-	mutex_lock(&b->idle_lock);
-	b->nrequests++;
-	mutex_unlock(&b->idle_lock);
+	server_count_up(b, &b->nrequests);
 	metric_add_shared(&b->m.requests, 1);
 	return (r);
 }
@@ -325,9 +320,7 @@ connection_accept(struct broker_loop *home, int fd)
 	bc->home->conns = bc;
 	metric_add_shared(&b->m.connections, 1);
 	metric_add_shared(&b->m.connections_total, 1);
-	mutex_lock(&b->idle_lock);
-	b->nconns++;
-	mutex_unlock(&b->idle_lock);
+	server_count_up(b, &b->nconns);
 }
 
 void

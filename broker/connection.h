@@ -30,6 +30,13 @@ enum {	/* of a request */
 	REQUEST_OPEN, REQUEST_ANSWERED, REQUEST_SILENT, REQUEST_CLOSES
 };
 
+/* --- server.c --- */
+
+/* One more, or one less, of what is waited for at the start and the stop: a
+ * count that idle_lock guards.  Any thread. */
+void	server_count_up(struct broker *, size_t *n);
+void	server_count_down(struct broker *, size_t *n);
+
 /* --- connection.c; the connection's loop --- */
 
 /* Makes a connection of an accepted socket, and closes it when its time is

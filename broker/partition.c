@@ -33,7 +33,7 @@
 
 #define METADATA	"partition.metadata"
 #define SNAPSHOT_BYTES	(64 << 20)	/* appended between two snapshots */
-#define ZERO_AHEAD	((uint64_t)256 << 10)
+#define ZERO_AHEAD	((uint64_t)256 << 10)	/* at most */
 #define FOLLOWED_NS	(INT64_C(100) * 1000000)
 #define LATER_BYTES	((int64_t)4 << 20) /* unsynced, without a hurry */
 #define SEGMENT_FLOOR	(16u << 20)	/* of what dir.max.bytes implies */

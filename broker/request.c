@@ -121,10 +121,7 @@ request_free(struct request *r)
 	buf_unref(r->frame);
 	arena_fini(&r->arena);
 	free(r);
-	mutex_lock(&b->idle_lock);
-	b->nrequests--;
-	mutex_unlock(&b->idle_lock);
-	cond_signal(&b->idle);
+	server_count_down(b, &b->nrequests);
 }
 
 static void

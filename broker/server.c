@@ -31,6 +31,23 @@ broker_loop_of(struct broker *b, uint32_t hash)
 	return (&b->loops[hash % b->nloops]);
 }
 
+void
+server_count_up(struct broker *b, size_t *n)
+{
+	mutex_lock(&b->idle_lock);
+	(*n)++;
+	mutex_unlock(&b->idle_lock);
+}
+
+void
+server_count_down(struct broker *b, size_t *n)
+{
+	mutex_lock(&b->idle_lock);
+	(*n)--;
+	mutex_unlock(&b->idle_lock);
+	cond_signal(&b->idle);
+}
+
 static struct broker_loop *
 find_loop(struct broker *b, const struct loop *loop)
 {
@@ -129,10 +146,7 @@ on_running(struct loop_task *t)
 	struct broker_loop *bl = container_of(t, struct broker_loop, running);
 	struct broker *b = bl->broker;
 
-	mutex_lock(&b->idle_lock);
-	b->nstarting--;
-	mutex_unlock(&b->idle_lock);
-	cond_signal(&b->idle);
+	server_count_down(b, &b->nstarting);
 }
 
 /* Returns when all loops run: only then can they be called. */
@@ -147,9 +161,7 @@ server_run(struct broker *b, struct err *e)
 		bl = &b->loops[i];
 		snprintf(name, sizeof name, "broker-%u", i);
 		bl->running.fn = on_running;
-		mutex_lock(&b->idle_lock);
-		b->nstarting++;
-		mutex_unlock(&b->idle_lock);
+		server_count_up(b, &b->nstarting);
 		loop_post(bl->loop, &bl->running);
 		if (thread_start(&bl->thread, name, loop_main, bl, e) == -1)
 			return (-1);
