@@ -69,7 +69,7 @@ struct broker_config {
 	char		*dir;
 	bool		 allow_insecure;
 	int64_t		 node_id;
-	int64_t		 loops;			/* 0: one per core, at most 4 */
+	int64_t		 loops;			/* 0: by the cores */
 	int64_t		 max_connections;
 	int64_t		 idle_ms;
 	uint64_t	 max_request;		/* socket.request.max.bytes */

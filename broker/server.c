@@ -100,13 +100,15 @@ start_listener(struct broker *b, struct err *e)
 	return (0);
 }
 
+/* One loop for two processors: the flusher and the clients beside it need one
+ * as well, and an answer that has to wait for a second loop comes later. */
 static unsigned
 count_loops(const struct broker *b)
 {
 	long n = (long)b->cfg.loops;
 
 	if (n == 0) {
-		n = sysconf(_SC_NPROCESSORS_ONLN);
+		n = (sysconf(_SC_NPROCESSORS_ONLN) + 1) / 2;
 		n = n < 1 ? 1 : n > 4 ? 4 : n;
 	}
 	return (n > BROKER_MAX_LOOPS ? BROKER_MAX_LOOPS : (unsigned)n);

@@ -62,7 +62,7 @@ const struct setting broker_settings[] = {
 
 	SETTING_INT(B, loops, "num.network.threads", .aliases = loops_aliases,
 	    .def = "0", .min = "0", .max = "64",
-	    .doc = "Threads that serve connections.  0: one per core, at "
+	    .doc = "Threads that serve connections.  0: one for two cores, at "
 	    "most 4."),
 	SETTING_INT(B, max_connections, "max.connections", .def = "2000",
 	    .min = "1", .max = "1000000",

@@ -5,8 +5,12 @@
  *
  * A round is: wait, run what is ready, run the tasks posted so far, then some
  * of those that are late, at least one: whoever has much to do takes turns with
- * others of his kind, and all of them are one in the eyes of the rest.  Tasks
- * lie on a stack that any thread pushes to and the loop takes whole and
+ * others of his kind, and all of them are one in the eyes of the rest.  While
+ * several of them wait the loop never sleeps, so after its round it offers the
+ * processor to other threads: a flusher that is woken beside it would wait for
+ * the end of its slice.
+ *
+ * Tasks lie on a stack that any thread pushes to and the loop takes whole and
  * reverses, so no pop races a push.  The eventfd is written only when the
  * loop said that it is about to sleep: it stores `asleep` and then looks at
  * the stack again, a poster pushes and then looks at `asleep`; with sequential
@@ -18,6 +22,8 @@
 #include <event2/event_struct.h>
 
 #include <errno.h>
+#include <sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -202,7 +208,8 @@ run_round(struct loop *l)
 		    strerror(errno));
 	atomic_store(&l->asleep, false);
 	run_tasks(l);
-	run_late(l, LATE_NS);
+	if (run_late(l, LATE_NS) && l->late != NULL)
+		sched_yield();
 }
 
 void
