@@ -145,6 +145,7 @@ struct txn_marker {
 	int16_t	 epoch;			/* lower ones are refused from now on */
 	int32_t	 coordinator_epoch;
 	bool	 commit;
+	bool	 foreign;		/* not its coordinator's: see below */
 };
 
 /* Idempotent.  Opens the log.  A higher epoch takes the place of a lower one.
@@ -155,10 +156,23 @@ int	partition_txn_begin(struct partition *, int64_t producer_id,
  * Appends the marker (a control batch), ends the transaction here, and on
  * abort adds it to the aborted index.  Also when nothing is open: a marker that
  * is written again after a crash does no harm.  wait as in partition_append;
- * ERR_NOT_FOUND: deleted, which ends it, too.
+ * ERR_NOT_FOUND: deleted, which ends it, too.  A foreign marker that may not be
+ * written (partition_txn_foreign) is ERR_REFUSED, and does nothing where
+ * nothing is open.
  */
 int	partition_txn_end(struct partition *, const struct txn_marker *,
 	    struct sync_wait *, struct err *);
+/*
+ * An operator may end what no coordinator will: of this producer and epoch, and
+ * of a transaction that its coordinator has not.  KERR_NONE, or
+ * KERR_INVALID_TXN_STATE: it has it; KERR_INVALID_PRODUCER_EPOCH: another epoch
+ * has one open; KERR_COORDINATOR_LOAD_IN_PROGRESS: not known yet.  Opens the
+ * log; KERR_UNKNOWN_TOPIC_OR_PARTITION: deleted; KERR_KAFKA_STORAGE_ERROR.
+ * *first: where it began; -1: nothing is open (and KERR_NONE).  It does not see
+ * a transaction that is prepared and gets its markers: its coordinator does.
+ */
+int16_t	partition_txn_foreign(struct partition *, const struct txn_marker *,
+	    int64_t *first);
 /* May a transactional batch of this producer be appended now?  KERR_NONE, or
  * KERR_INVALID_TXN_STATE, KERR_INVALID_PRODUCER_EPOCH, or after a start, while
  * that is not known, KERR_COORDINATOR_LOAD_IN_PROGRESS.  The lock is held. */

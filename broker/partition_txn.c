@@ -413,17 +413,73 @@ append_marker(struct partition *p, const struct txn_marker *m,
 	return (partition_append_locked(p, &sb, 1, APPEND_RESERVE, wait, e));
 }
 
+static int16_t
+check_foreign(struct partition *p, const struct txn_marker *m, int64_t *first)
+{
+	int16_t epoch;
+
+	if (!txns_known(p->topic->broker))
+		return (KERR_COORDINATOR_LOAD_IN_PROGRESS);
+	*first = producers_open(p->producers, m->producer_id, &epoch);
+	if (find_permission(p, m->producer_id) != NULL)
+		return (KERR_INVALID_TXN_STATE);
+	if (*first == -1)
+		return (KERR_NONE);
+	if (epoch != m->epoch)
+		return (KERR_INVALID_PRODUCER_EPOCH);
+	return (KERR_NONE);
+}
+
+int16_t
+partition_txn_foreign(struct partition *p, const struct txn_marker *m,
+    int64_t *first)
+{
+	struct err err = ERR_INIT;
+	int16_t error;
+
+	*first = -1;
+	if (partition_open(p, &err) == -1)
+		return (err.code == ERR_NOT_FOUND ?
+		    KERR_UNKNOWN_TOPIC_OR_PARTITION :
+		    KERR_KAFKA_STORAGE_ERROR);
+	mutex_lock(&p->lock);
+	error = check_foreign(p, m, first);
+	mutex_unlock(&p->lock);
+	return (error);
+}
+
+/* -> 0, 1: nothing is open, -1. */
+static int
+admit_foreign(struct partition *p, const struct txn_marker *m, struct err *e)
+{
+	int16_t error;
+	int64_t first;
+
+	if (!m->foreign)
+		return (0);
+	error = check_foreign(p, m, &first);
+	if (error != KERR_NONE)
+		return (err_set(e, ERR_REFUSED, "%s", kerr_text(error)));
+	return (first == -1);
+}
+
 int
 partition_txn_end(struct partition *p, const struct txn_marker *m,
     struct sync_wait *wait, struct err *e)
 {
 	char name[272];
 	int16_t known;
-	int rc = 0;
+	int rc;
 
 	if (partition_open(p, e) == -1)
 		return (-1);
 	mutex_lock(&p->lock);
+	if ((rc = admit_foreign(p, m, e)) != 0) {
+		mutex_unlock(&p->lock);
+		if (rc == 1 && wait != NULL)
+			partition_wait(p, wait);
+		return (rc == 1 ? 0 : -1);
+	}
 	revoke(p, m);
 	(void)producers_open(p->producers, m->producer_id, &known);
 	if (known <= m->epoch)

@@ -633,6 +633,12 @@ txn_restored(struct txn *t, bool clean, int64_t now, struct txn_actions *out)
 		fence(t, -1, now, out);
 }
 
+bool
+txn_is_open(enum txn_state s)
+{
+	return (s == TXN_ONGOING || prepared(s));
+}
+
 const char *
 txn_state_name(enum txn_state s)
 {

@@ -185,6 +185,8 @@ void	 txn_restore_part(struct txn *, struct slice topic, int32_t partition);
 void	 txn_restored(struct txn *, bool clean, int64_t now,
 	    struct txn_actions *);
 
+/* Ongoing, or prepared: its partitions have it open, or may have. */
+bool	 txn_is_open(enum txn_state);
 /* "Empty", "Ongoing", "PrepareCommit", ... */
 const char *txn_state_name(enum txn_state);
 

@@ -1,6 +1,5 @@
 /*
- * DescribeTransactions and ListTransactions: the request goes from loop to
- * loop, and each adds what its shards know.
+ * DescribeTransactions and ListTransactions.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -16,68 +15,6 @@
 
 #define PATTERN_MAX	1024	/* bytes of transactional_id_pattern */
 #define MATCH_LIMIT	10000
-
-struct tour {			/* in the request's memory; r->data */
-	unsigned		 loop;
-	void			(*each)(struct request *, struct txns_shard *);
-	request_handler		*done;
-	void			*state;
-};
-
-static void	tour_next(struct request *);
-
-static void
-tour_stop(struct request *r)
-{
-	struct tour *tour = r->data;
-	struct txns *ts = r->broker->txns;
-	const struct broker_loop *home = &r->broker->loops[tour->loop];
-	int32_t i;
-
-	for (i = 0; i < ts->nshards; i++)
-		if (ts->shards[i].home == home)
-			tour->each(r, &ts->shards[i]);
-	tour->loop++;
-	tour_next(r);
-}
-
-static void
-tour_next(struct request *r)
-{
-	struct tour *tour = r->data;
-
-	if (tour->loop < r->broker->nloops)
-		request_move(r, &r->broker->loops[tour->loop], tour_stop);
-	else
-		tour->done(r);
-}
-
-static void
-tour_begin(struct request *r, void *state,
-    void (*each)(struct request *, struct txns_shard *),
-    request_handler *done)
-{
-	struct tour *tour = request_alloc(r, sizeof *tour);
-
-	*tour = (struct tour){ .each = each, .done = done, .state = state };
-	r->data = tour;
-	tour_next(r);
-}
-
-static void *
-tour_state(struct request *r)
-{
-	struct tour *tour = r->data;
-
-	return (tour->state);
-}
-
-static bool
-is_open(enum txn_state s)
-{
-	return (s == TXN_ONGOING || s == TXN_PREPARE_COMMIT ||
-	    s == TXN_PREPARE_ABORT);
-}
 
 /* --- DescribeTransactions --- */
 
@@ -129,14 +66,14 @@ describe_one(struct request *r, struct txns_shard *s,
 	to->transaction_start_time_ms = im->start_ms;
 	to->producer_id = im->producer_id;
 	to->producer_epoch = im->epoch;
-	if (is_open(im->state))
+	if (txn_is_open(im->state))
 		fill_topics(r, slot->txn, to);
 }
 
 static void
 describe_each(struct request *r, struct txns_shard *s)
 {
-	struct km_describe_transactions_response *out = tour_state(r);
+	struct km_describe_transactions_response *out = txns_tour_state(r);
 	int32_t i;
 
 	for (i = 0; i < out->transaction_states.n; i++)
@@ -148,7 +85,7 @@ describe_each(struct request *r, struct txns_shard *s)
 static void
 describe_done(struct request *r)
 {
-	request_reply(r, tour_state(r));
+	request_reply(r, txns_tour_state(r));
 }
 
 void
@@ -168,7 +105,7 @@ handle_describe_transactions(struct request *r)
 	for (i = 0; i < a.n; i++)
 		out->transaction_states.v[i].transactional_id =
 		    in->transactional_ids.v[i];
-	tour_begin(r, out, describe_each, describe_done);
+	txns_tour(r, out, describe_each, describe_done);
 }
 
 /* --- ListTransactions --- */
@@ -210,7 +147,7 @@ static bool
 old_enough(const struct km_list_transactions_request *in,
     const struct txn_image *im)
 {
-	return (in->duration_filter < 0 || (is_open(im->state) &&
+	return (in->duration_filter < 0 || (txn_is_open(im->state) &&
 	    txns_now() - im->start_ms >= in->duration_filter));
 }
 
@@ -226,7 +163,7 @@ list_each(struct request *r, struct txns_shard *s)
 {
 	const struct km_list_transactions_request *in = r->in;
 	struct km_list_transactions_response_transaction *to;
-	struct list *l = tour_state(r);
+	struct list *l = txns_tour_state(r);
 	const struct txn *t;
 	size_t it = 0;
 	void *v;
@@ -268,7 +205,7 @@ list_done(struct request *r)
 {
 	const struct km_list_transactions_request *in = r->in;
 	struct km_list_transactions_response out;
-	struct list *l = tour_state(r);
+	struct list *l = txns_tour_state(r);
 	void *v = l->v;			/* l goes with the request */
 	int32_t i;
 
@@ -324,7 +261,7 @@ handle_list_transactions(struct request *r)
 	int16_t error = compile(l, in->transactional_id_pattern);
 
 	if (error == KERR_NONE) {
-		tour_begin(r, l, list_each, list_done);
+		txns_tour(r, l, list_each, list_done);
 		return;
 	}
 	kw_defaults(&kd_list_transactions_response, &out);

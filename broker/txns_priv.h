@@ -7,6 +7,8 @@
  *	txns_load.c	reading a shard back
  *	txns_api.c	InitProducerId, Add*ToTxn, EndTxn, txns_add
  *	txns_admin.c	DescribeTransactions, ListTransactions
+ *	txns_operator.c	WriteTxnMarkers
+ *	txns_tour.c	a request that asks all shards
  *	txns_fence.c	the fence
  *
  * Thread rule: everything of a shard is its loop's, but while it is being
@@ -137,6 +139,15 @@ const char *txn_slot_name(const struct txn_slot *, char buf[80]);
 void	 txn_slot_begin(struct txn_slot *, struct txns_ask *a);
 void	 txn_slot_sync(struct txn_slot *);
 void	 txn_slot_mark(struct txn_slot *);
+
+/* --- txns_tour.c --- */
+
+/* Calls each(r, s) for all shards, on their loops, then done(r), on one of
+ * them.  state is what txns_tour_state gives to them; r->data is taken. */
+void	 txns_tour(struct request *r, void *state,
+	    void (*each)(struct request *, struct txns_shard *),
+	    request_handler *done);
+void	*txns_tour_state(struct request *r);
 
 /* --- txns_load.c --- */
 

@@ -283,6 +283,13 @@ def producer_session():
         init_producer(None, True), fetch()]
 
 
+def write_marker():
+    return ('WriteTxnMarkers', dict(markers=[dict(
+        producer_id=GIVEN, producer_epoch=GIVEN, transaction_result=False,
+        topics=[parts('t', 'partition_indexes', 0, 7)],
+        coordinator_epoch=0)]))
+
+
 def transaction_session():
     def of(n):
         return batch([b'in'], producer=True, sequence=n, transactional=True)
@@ -299,7 +306,7 @@ def transaction_session():
         init_producer('x'), add_partitions(),
         produce(of(0), transactional_id='x'), end_transaction(False),
         fetch(0, isolation=1), list_offsets(-1, -2, isolation=1),
-        init_producer('x', True)]
+        write_marker(), init_producer('x', True)]
 
 
 def open_session():

@@ -215,6 +215,42 @@ committed_at(int fd, const char *group, const char *topic, int32_t partition)
 	    ->committed_offset);
 }
 
+/* WriteTxnMarkers, of one marker: what an operator writes. */
+struct marking {
+	const char	*topic;
+	int32_t		 partition;
+	int64_t		 pid;
+	int16_t		 epoch;
+	bool		 commit;
+};
+
+static inline int
+marked(int fd, const struct marking *m)
+{
+	int32_t partition = m->partition;
+	struct km_write_txn_markers_request_topic t = {
+		.name = slice_str(m->topic),
+		.partition_indexes = { &partition, 1 }
+	};
+	struct km_write_txn_markers_request_marker x = {
+		.producer_id = m->pid, .producer_epoch = m->epoch,
+		.transaction_result = m->commit, .topics = { &t, 1 },
+		.coordinator_epoch = -1
+	};
+	struct km_write_txn_markers_response *a;
+	REQUEST(write_txn_markers, q);
+
+	q.markers.v = &x;
+	q.markers.n = 1;
+	a = bed_call(fd, KAPI_WriteTxnMarkers, 1, &q);
+	ck_assert_int_eq(a->markers.n, 1);
+	ck_assert(a->markers.v[0].producer_id == m->pid);
+	UNIT_SLICE(a->markers.v[0].topics.v[0].name, m->topic);
+	ck_assert_int_eq(a->markers.v[0].topics.v[0].partitions.v[0]
+	    .partition_index, partition);
+	return (a->markers.v[0].topics.v[0].partitions.v[0].error_code);
+}
+
 static inline struct km_describe_groups_response_group *
 describe(int fd, int version, const char *group)
 {

@@ -395,6 +395,35 @@ START_TEST(added_by_the_commit_itself)
 }
 END_TEST
 
+/* Staged in a transaction that no coordinator knows (any more). */
+START_TEST(an_operator_ends_it)
+{
+	struct marking m = { .topic = TOPIC_OFFSETS, .pid = 7 };
+	int fd = open_bed(), error;
+
+	ck_assert_int_eq(COMMIT(fd, .partition = 1, .offset = 5), 0);
+	txn_begin(&bed, "g", 7, 0);
+	ck_assert_int_eq(TXN_COMMIT(fd, .producer = 7, .partition = 1,
+	    .offset = 10), 0);
+	m.partition = groups_partition(bed.broker, SLICE("g"));
+	ck_assert_int_eq(marked(fd, &m), KERR_INVALID_TXN_STATE);
+	fd = restart(fd);
+	ck_assert_int_eq(stable_at(fd, 9, "g", "t", 1),
+	    -KERR_UNSTABLE_OFFSET_COMMIT);
+	m.epoch = 1;
+	while ((error = marked(fd, &m)) == KERR_COORDINATOR_LOAD_IN_PROGRESS)
+		;
+	ck_assert_int_eq(error, KERR_INVALID_PRODUCER_EPOCH);
+	m.epoch = 0;
+	ck_assert_int_eq(marked(fd, &m), 0);
+	ck_assert_int_eq(stable_at(fd, 9, "g", "t", 1), 5);
+	ck_assert_int_eq(marked(fd, &m), 0);
+	fd = restart(fd);
+	ck_assert_int_eq(stable_at(fd, 9, "g", "t", 1), 5);
+	close_bed(fd);
+}
+END_TEST
+
 /* --- deletions --- */
 
 START_TEST(a_group_with_staged_offsets_stays)
@@ -573,6 +602,7 @@ static const struct unit_test tests[] = {
 	{ .fn = &members_are_checked },
 	{ .fn = &stale_connections },
 	{ .fn = &added_by_the_commit_itself },
+	{ .fn = &an_operator_ends_it },
 	{ .fn = &a_group_with_staged_offsets_stays },
 	{ .fn = &topic_of_staged_offsets_deleted, .rows = 2 },
 	{ .fn = &offsets_deleted },

@@ -6,6 +6,8 @@
 #include "test/unit/txns_client.h"
 
 #include "base/clock.h"
+#include "broker/partition.h"
+#include "broker/topic.h"
 #include "test/fake/fake_disk.h"
 
 static struct bed bed;
@@ -509,6 +511,7 @@ END_TEST
  * there is some. */
 START_TEST(a_full_disk_delays)
 {
+	struct marking m = { .topic = "a" };
 	struct tp p = { .id = "tx" };
 	int fd, error;
 
@@ -524,6 +527,9 @@ START_TEST(a_full_disk_delays)
 	error = tp_end(fd, &p, true);
 	ck_assert(error == 0 || error == KERR_COORDINATOR_NOT_AVAILABLE);
 	ck_assert_str_ne(state_of(fd, "tx"), "CompleteCommit");
+	m.pid = p.pid;
+	m.epoch = p.epoch;
+	IS(marked(fd, &m), KERR_INVALID_TXN_STATE);	/* the operator's */
 	fake_disk_full_after(disk, UINT64_MAX);
 	if (error != 0)
 		OK(tp_end(fd, &p, true));
@@ -642,6 +648,119 @@ START_TEST(described_and_listed)
 }
 END_TEST
 
+/* --- what an operator ends --- */
+
+/* Lets a producer write in a transaction that no coordinator knows. */
+static void
+permit(const char *topic, const struct tp *p)
+{
+	struct topic *t = topic_find(bed.broker, slice_str(topic));
+
+	UNIT_OK(partition_txn_begin(topic_partition(t, 0), p->pid, p->epoch,
+	    e));
+	topic_unref(t);
+}
+
+START_TEST(an_operator_aborts_what_hangs)
+{
+	struct tp ghost = { .id = "ghost", .pid = 777, .epoch = 3 };
+	struct marking m = { "a", 0, 777, 3, false };
+	int fd = begin(), error;
+
+	OK(bed_produce(fd, "a", 0, -1, "1", 1, NULL));
+	permit("a", &ghost);
+	OK(tp_produce(fd, &ghost, "a", "2"));
+	OK(bed_produce(fd, "a", 0, -1, "3", 1, NULL));
+	IS(marked(fd, &m), KERR_INVALID_TXN_STATE);	/* it may write still */
+	close(fd);
+	bed_stop(&bed);
+	start_with(quick);
+	fd = tp_connect(&bed);
+	ck_assert_str_eq(tp_read(fd, "a"), "1 ...");
+
+	m.epoch = 2;
+	while ((error = marked(fd, &m)) == KERR_COORDINATOR_LOAD_IN_PROGRESS)
+		;
+	IS(error, KERR_INVALID_PRODUCER_EPOCH);
+	m.epoch = 4;
+	IS(marked(fd, &m), KERR_INVALID_PRODUCER_EPOCH);
+	m.epoch = 3;
+	m.commit = true;
+	IS(marked(fd, &m), KERR_INVALID_TXN_STATE);
+	m.commit = false;
+	m.topic = "nowhere";
+	IS(marked(fd, &m), KERR_UNKNOWN_TOPIC_OR_PARTITION);
+	ck_assert_str_eq(tp_read(fd, "a"), "1 ...");
+
+	m.topic = "a";
+	OK(marked(fd, &m));
+	ck_assert_str_eq(tp_read(fd, "a"), "1 3 ");
+	ck_assert_int_eq(bed_offset(fd, 4, "a", 0, -1, NULL), 4);
+	OK(marked(fd, &m));		/* nothing is open: nothing is written */
+	ck_assert_int_eq(bed_offset(fd, 4, "a", 0, -1, NULL), 4);
+	end(fd);
+}
+END_TEST
+
+/* The partition alone would not know: it was never added. */
+START_TEST(an_operator_waits_for_the_coordinator)
+{
+	struct tp p = { .id = "tx" };
+	struct marking m = { .topic = "b" };
+	int fd = begin(), error;
+
+	OK(tp_init(fd, &p));
+	permit("b", &p);
+	OK(tp_produce(fd, &p, "b", "1"));
+	close(fd);
+	bed_stop(&bed);
+	start_with(quick);
+	fd = tp_connect(&bed);
+	m.pid = p.pid;
+	m.epoch = p.epoch;
+	p.seq = 0;
+	while ((error = tp_add(fd, &p, "a")) ==
+	    KERR_COORDINATOR_LOAD_IN_PROGRESS)
+		;
+	OK(error);
+	while ((error = marked(fd, &m)) == KERR_COORDINATOR_LOAD_IN_PROGRESS)
+		;
+	IS(error, KERR_INVALID_TXN_STATE);
+	ck_assert_str_eq(tp_read(fd, "b"), "...");
+	OK(tp_end(fd, &p, true));
+	wait_state(fd, "tx", "CompleteCommit");
+	OK(marked(fd, &m));
+	ck_assert_str_eq(tp_read(fd, "b"), "");
+	end(fd);
+}
+END_TEST
+
+START_TEST(an_operator_does_not_cut_a_live_one)
+{
+	struct tp p = { .id = "tx" };
+	struct marking m = { .topic = "a" };
+	int fd = begin();
+
+	OK(tp_init(fd, &p));
+	OK(tp_add(fd, &p, "b"));
+	OK(tp_add(fd, &p, "a"));
+	OK(tp_produce(fd, &p, "a", "1"));
+	m.pid = p.pid;
+	m.epoch = p.epoch;
+	IS(marked(fd, &m), KERR_INVALID_TXN_STATE);
+	m.topic = "b";
+	IS(marked(fd, &m), KERR_INVALID_TXN_STATE);
+	OK(tp_end(fd, &p, true));
+	wait_state(fd, "tx", "CompleteCommit");
+	OK(marked(fd, &m));
+	ck_assert_str_eq(tp_read(fd, "a"), "1 ");
+	one_txn(fd, &p, "2", true);
+	wait_state(fd, "tx", "CompleteCommit");
+	ck_assert_str_eq(tp_read(fd, "a"), "1 2 ");
+	end(fd);
+}
+END_TEST
+
 static const struct unit_test tests[] = {
 	{ .fn = &commit_and_abort, .rows = 6 },
 	{ .fn = &offsets_with_the_records },
@@ -663,6 +782,9 @@ static const struct unit_test tests[] = {
 	{ .fn = &silent_ids_go },
 	{ .fn = &refusals },
 	{ .fn = &described_and_listed },
+	{ .fn = &an_operator_aborts_what_hangs },
+	{ .fn = &an_operator_waits_for_the_coordinator },
+	{ .fn = &an_operator_does_not_cut_a_live_one },
 };
 
 int

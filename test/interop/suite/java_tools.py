@@ -273,6 +273,27 @@ def admin(c):
     c.op("leader-election, reassign-partitions", stubs)
 
 
+def hang(broker, topic):
+    """The last batch that was written in a transaction, once more behind the
+    others and without a marker, as if that had been lost: its offset."""
+    broker.kill()
+    path = sorted(glob.glob("%s/data/%s-0/*.log" % (broker.folder, topic)))[-1]
+    with open(path, "r+b") as f:
+        data, at = f.read(), 0
+        while data[at + 16:at + 17] == b"\2":
+            def number(a, b):
+                return int.from_bytes(data[at + a:at + b], "big")
+            size = 12 + number(8, 12)
+            end = number(0, 8) + number(23, 27) + 1
+            if number(21, 23) & 0x30 == 0x10:
+                batch = data[at:at + size]
+            at += size
+        f.seek(at)
+        f.write(end.to_bytes(8, "big") + batch[8:])
+    broker.start()
+    return end
+
+
 @case("java-transactions", CLIENT, TOOLS)
 def transactions(c):
     java, broker = Java(c), c.broker()
@@ -318,10 +339,26 @@ def transactions(c):
         expect("producers of the partition", len(rows), 1)
         java.at(broker, "transactions", "find-hanging", "--broker-id", 1)
 
+    def producer():
+        return described(java.at(
+            broker, "transactions", "describe-producers", "--topic", "out",
+            "--partition", 0))[0]["CurrentTransactionStartOffset"]
+
+    def abort():
+        first = hang(broker, "out")
+        expect("what is open", producer(), str(first))
+        java.at(broker, "transactions", "abort", "--topic", "out",
+                "--partition", 0, "--start-offset", first)
+        expect("what is open then", producer(), "None")
+        got = java.consume(broker, "out", len(LINES), "--isolation-level",
+                           "read_committed")
+        expect("what read_committed reads", got, LINES)
+
     c.op("TransactionalMessageCopier with aborts", copier)
     c.op("producer-perf in transactions", perf)
     c.op("transactions: list, describe, describe-producers, find-hanging",
          tool)
+    c.op("transactions: abort of one that hangs", abort)
 
 
 @case("java-verify", CLIENT, TOOLS)
