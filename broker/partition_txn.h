@@ -1,5 +1,5 @@
 /*
- * Transactions of a partition: what partition.c tells partition_txn.c.  The
+ * Transactions of a partition: what the others of partition*.c tell it.  The
  * calls for everybody else are in partition.h.  The lock is held, but where it
  * says otherwise.
  */
