@@ -23,7 +23,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
